@@ -1,0 +1,266 @@
+"""One attempt: ask one model once, within a time, and say what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.clock import SYSTEM_CLOCK, Clock
+from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Reply, Request
+from orchestrator.core.outcome import Attempt, Outcome
+from orchestrator.errors import (
+    ModelProviderError,
+    OrchestratorError,
+    ProviderAPIError,
+    ProviderConnectionError,
+    ProviderTimeoutError,
+    StreamTruncatedError,
+)
+
+if TYPE_CHECKING:
+    from orchestrator.core.model import Model
+
+__all__ = [
+    "ALONE",
+    "StreamTally",
+    "as_provider_error",
+    "attempt",
+    "cost_of",
+    "final_chunk",
+    "new_response_id",
+    "response_of",
+    "stream_attempt",
+]
+
+_serial = itertools.count(1)
+_process = os.urandom(4).hex()
+
+
+def new_response_id() -> str:
+    """An id that no other answer of this or any other process has."""
+    return f"r-{_process}-{next(_serial):x}"
+
+
+def as_provider_error(error: Exception, model: Model) -> ProviderAPIError:
+    """Any failure of a call as the class the caller can act on; foreign text stays in `__cause__`.
+
+    The message of a foreign exception may hold the prompt, so only its class is named.
+    """
+    if isinstance(error, ProviderAPIError):
+        error.model_id = error.model_id or model.id
+        return error
+    known = ProviderAPIError
+    if isinstance(error, TimeoutError):
+        known = ProviderTimeoutError
+    elif isinstance(error, OSError):
+        known = ProviderConnectionError
+    failure = known(f"{model.id!r} failed with {type(error).__name__}", model_id=model.id)
+    failure.__cause__ = error
+    return failure
+
+
+def cost_of(model: Model, usage: Any) -> float | None:
+    """USD of one answer: as the provider billed it, else by the price list, else unknown."""
+    if usage.cost_usd is not None:
+        billed: float = usage.cost_usd
+        return billed
+    if model.cost is None:
+        return 0.0 if model.is_local else None
+    return model.cost.price(usage)
+
+
+async def attempt(
+    model: Model, request: Request, *, clock: Clock = SYSTEM_CLOCK, limit_s: float | None = None
+) -> tuple[Reply | None, Outcome]:
+    """Ask once; the outcome tells success from failure. Set-up faults and cancellation pass through."""
+    started = clock.monotonic()
+    try:
+        async with clock.timeout(limit_s):
+            reply = await model.send(request)
+    except ModelProviderError:
+        raise
+    except OrchestratorError as error:
+        if not isinstance(error, ProviderAPIError):
+            raise
+        return None, _failed(model, error, clock.monotonic() - started, request)
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever a provider class raises becomes an outcome
+        return None, _failed(model, error, clock.monotonic() - started, request)
+    return reply, Outcome(
+        model_id=model.id,
+        latency_s=clock.monotonic() - started,
+        usage=reply.usage,
+        cost_usd=cost_of(model, reply.usage),
+        response_id=new_response_id(),
+        tenant=request.tenant,
+    )
+
+
+def _failed(model: Model, error: Exception, latency_s: float, request: Request) -> Outcome:
+    failure = as_provider_error(error, model)
+    return Outcome(model_id=model.id, latency_s=latency_s, error=failure, tenant=request.tenant)
+
+
+def response_of(
+    model: Model,
+    reply: Reply,
+    outcome: Outcome,
+    *,
+    attempts: tuple[Attempt, ...] = (),
+    rater: Callable[[str, float], None] | None = None,
+) -> ChatResponse:
+    """The answer the caller gets: the provider's words with who, how long and how much."""
+    return ChatResponse(
+        reply.text,
+        usage=reply.usage if outcome.cost_usd is None else reply.usage.with_cost(outcome.cost_usd),
+        model_id=model.id,
+        finish_reason=reply.finish_reason,
+        tool_calls=reply.tool_calls,
+        reasoning=reply.reasoning,
+        refusal=reply.refusal,
+        latency_s=outcome.latency_s,
+        attempts=attempts or (outcome.attempt,),
+        id=outcome.response_id,
+        provider=model.provider,
+        raw_finish=reply.raw_finish,
+        upstream_model=reply.upstream_model,
+        raw=reply.raw,
+        rater=rater,
+    )
+
+
+class StreamTally:
+    """What a stream has said so far, and when it began to speak."""
+
+    __slots__ = ("clock", "last", "pieces", "reasoning", "started", "ttft_s")
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.started = clock.monotonic()
+        self.ttft_s: float | None = None
+        self.pieces: list[str] = []
+        self.reasoning: list[str] = []
+        self.last: Chunk | None = None
+
+    @property
+    def text(self) -> str:
+        """The words so far."""
+        return "".join(self.pieces)
+
+    def add(self, chunk: Chunk) -> None:
+        """Count one chunk in."""
+        if chunk.text:
+            self.pieces.append(chunk.text)
+        if chunk.reasoning:
+            self.reasoning.append(chunk.reasoning)
+        if self.ttft_s is None and (chunk.text or chunk.reasoning or chunk.tool_calls):
+            self.ttft_s = self.clock.monotonic() - self.started
+        if chunk.finish_reason is not None:
+            self.last = chunk
+
+    def reply(self) -> Reply:
+        """The whole answer, once the last chunk is in; before that it is a StreamTruncatedError."""
+        last = self.last
+        if last is None or last.finish_reason is None:
+            raise StreamTruncatedError("the stream ended without its end marker", text_so_far=self.text)
+        reply = Reply(
+            self.text,
+            last.finish_reason,
+            tool_calls=last.tool_calls,
+            reasoning="".join(self.reasoning),
+            refusal=last.refusal,
+            raw_finish=last.raw_finish,
+            upstream_model=last.upstream_model,
+        )
+        if last.usage is not None:
+            reply.usage = last.usage
+        return reply
+
+    def outcome(self, model: Model, request: Request, *, reply: Reply | None, error: Exception | None) -> Outcome:
+        """The settled attempt."""
+        failure = None if error is None else as_provider_error(error, model)
+        if failure is not None and not failure.text_so_far:
+            failure.text_so_far = self.text
+        outcome = Outcome(
+            model_id=model.id,
+            latency_s=self.clock.monotonic() - self.started,
+            error=failure,
+            ttft_s=self.ttft_s,
+            response_id=new_response_id(),
+            tenant=request.tenant,
+            streamed=True,
+        )
+        if reply is not None:
+            outcome.usage, outcome.cost_usd = reply.usage, cost_of(model, reply.usage)
+        return outcome
+
+
+async def stream_attempt(model: Model, request: Request, tally: StreamTally) -> AsyncGenerator[Chunk, None]:
+    """The pieces of one attempt as they come, counted; the last one is held back for the caller to complete."""
+    pieces = model.open_stream(request)
+    try:
+        async for chunk in pieces:
+            tally.add(chunk)
+            if chunk.finish_reason is None:
+                yield chunk
+            elif chunk.text or chunk.reasoning:
+                yield chunk._replace(finish_reason=None, usage=None, tool_calls=())
+    finally:
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
+
+
+class _Alone:
+    """Carries out the calls of a model that belongs to no registry: one attempt, counted in its own metrics."""
+
+    async def call(self, model: Model, request: Request) -> ChatResponse:
+        """Ask once."""
+        reply, outcome = await attempt(model, request)
+        model.metrics.record(outcome)
+        if reply is None:
+            assert outcome.error is not None
+            raise outcome.error
+        return response_of(model, reply, outcome)
+
+    async def stream(self, model: Model, request: Request) -> AsyncIterator[Chunk]:
+        """Ask once, in pieces."""
+        tally = StreamTally(SYSTEM_CLOCK)
+        try:
+            async for chunk in stream_attempt(model, request, tally):
+                yield chunk
+            reply = tally.reply()
+        except Exception as error:  # noqa: BLE001 - the boundary: recorded, then raised as what it means
+            outcome = tally.outcome(model, request, reply=None, error=error)
+            model.metrics.record(outcome)
+            raise (outcome.error or error) from error.__cause__
+        outcome = tally.outcome(model, request, reply=reply, error=None)
+        model.metrics.record(outcome)
+        yield final_chunk(model, reply, response_of(model, reply, outcome))
+
+    async def embed(self, model: Model, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
+        """Ask once."""
+        return await model.send_embeddings(texts, params)
+
+    def run(self, work: Callable[[], Any]) -> Any:
+        """In a loop of its own."""
+        return asyncio.run(work())
+
+
+def final_chunk(model: Model, reply: Reply, response: ChatResponse) -> Chunk:
+    """The last chunk of a stream: finish, usage with its cost, tool calls, and the whole answer."""
+    return Chunk(
+        finish_reason=reply.finish_reason,
+        usage=response.usage,
+        tool_calls=reply.tool_calls,
+        model_id=model.id,
+        raw_finish=reply.raw_finish,
+        upstream_model=reply.upstream_model,
+        refusal=reply.refusal,
+        response=response,
+    )
+
+
+ALONE = _Alone()

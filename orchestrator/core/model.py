@@ -1,0 +1,320 @@
+"""A model: its description, its live metrics and the way to call it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from orchestrator.core.info import ModelCapabilities, ModelConstraints, ModelInfo
+from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Prompt, Reply, Request
+from orchestrator.core.metrics import ModelMetrics
+from orchestrator.errors import ModelProviderError
+
+if TYPE_CHECKING:
+    from orchestrator.core.cache import ModelCache
+
+__all__ = ["Caller", "Model", "ModelCapabilities", "ModelConstraints", "ModelInfo", "ModelMetrics"]
+
+
+class Caller(Protocol):
+    """Who carries a model's calls out: the service of its registry, or a lone attempt."""
+
+    async def call(self, model: Model, request: Request) -> ChatResponse:
+        """One answer from this very model."""
+
+    def stream(self, model: Model, request: Request) -> AsyncIterator[Chunk]:
+        """The answer in pieces, the last with finish reason, usage and tool calls."""
+
+    async def embed(self, model: Model, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
+        """One vector a text, in order."""
+
+    def run(self, work: Callable[[], Any]) -> Any:
+        """The result of a coroutine function, for code that cannot await."""
+
+
+_inside: ContextVar[object] = ContextVar("inside", default=None)  # the model whose own code is running
+
+
+class Model:
+    """One model, callable, with what is known and what was measured about it.
+
+    Write a model of your own by subclassing and giving two methods, `generate_response(prompt, **kwargs)`,
+    which may return plain text, and `health_check()`. Caching, metrics, limits, failover and learning come with it.
+
+    >>> class Echo(Model):
+    ...     def __init__(self):
+    ...         super().__init__(name="echo", provider="custom")
+    ...     async def generate_response(self, prompt, **kwargs):
+    ...         return prompt.upper()
+    ...     async def health_check(self):
+    ...         return True
+    >>> import asyncio
+    >>> echo = Echo()
+    >>> print(asyncio.run(echo.generate_response("hello")), echo.id, echo.metrics.calls)
+    HELLO custom/echo 1
+    """
+
+    info: ModelInfo
+    _own_generate: ClassVar[Callable[..., Any] | None] = None
+    _own_stream: ClassVar[Callable[..., Any] | None] = None
+
+    def __init__(
+        self,
+        info: ModelInfo | None = None,
+        *,
+        id: str | None = None,  # noqa: A002 - the name users expect
+        name: str | None = None,
+        provider: str | None = None,
+        capabilities: ModelCapabilities | Mapping[str, Any] | None = None,
+        constraints: ModelConstraints | Mapping[str, Any] | None = None,
+        **facts: Any,
+    ) -> None:
+        if info is None:
+            given = dict(id=id, name=name, provider=provider, capabilities=capabilities, constraints=constraints)
+            if provider is None and id is None:
+                given["provider"] = "custom"
+            info = ModelInfo(**{key: value for key, value in given.items() if value is not None}, **facts)
+        self.info = info
+        self.metrics = ModelMetrics()
+        self.cost = info.cost  # the declared price; a registry fills in the price list's where there is none
+        self.cache: ModelCache | None = None
+        self._caller: Caller | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Put every subclass's own generation behind the common door, so that each call is counted once."""
+        super().__init_subclass__(**kwargs)
+        if "generate_response" in cls.__dict__:
+            own = cls.__dict__["generate_response"]
+            cls._own_generate = own
+            cls.generate_response = _through_the_door(own)  # type: ignore[method-assign]  # that is the point
+        if "stream_response" in cls.__dict__:
+            own = cls.__dict__["stream_response"]
+            cls._own_stream = own
+            cls.stream_response = _stream_through_the_door(own)  # type: ignore[method-assign]  # likewise
+
+    # the doors: what users call
+
+    async def generate_response(self, prompt: Prompt, **params: Any) -> ChatResponse:
+        """Answer one prompt: text, a list of text and images, or a list of messages; parameters are forwarded."""
+        return await self._door.call(self, Request.of(prompt, **params))
+
+    def stream_response(self, prompt: Prompt, **params: Any) -> AsyncIterator[Chunk]:
+        """Answer in pieces; the last chunk has `finish_reason`, `usage` and `tool_calls` for the whole."""
+        return self._door.stream(self, Request.of(prompt, **params))
+
+    async def embed(self, texts: Sequence[str] | str, **params: Any) -> Embeddings:
+        """One vector for each text, in order."""
+        return await self._door.embed(self, [texts] if isinstance(texts, str) else list(texts), params)
+
+    def __call__(self, prompt: Prompt, **params: Any) -> ChatResponse:
+        """Answer from code that cannot await."""
+        answer: ChatResponse = self._door.run(lambda: self.generate_response(prompt, **params))
+        return answer
+
+    async def health_check(self) -> bool:
+        """True when the model can be asked; the cheapest probe there is, and never a paid one."""
+        return self.setup_issue() is None
+
+    async def initialize(self) -> None:
+        """Get ready before the first call; the default has nothing to do."""
+
+    async def cleanup(self) -> None:
+        """Let go of what the calls have opened; the model may be used again afterwards."""
+
+    def setup_issue(self) -> str | None:
+        """Why this model cannot be called at all, with the remedy, or None."""
+        return None
+
+    def enable_caching(self, cache: ModelCache) -> None:
+        """Answer repeated prompts from this cache."""
+        self.cache = cache
+
+    @property
+    def _door(self) -> Caller:
+        if self._caller is None:
+            from orchestrator.core.attempt import ALONE
+
+            return ALONE
+        return self._caller
+
+    # the port: what the service calls, and what a provider class overrides
+
+    async def send(self, request: Request) -> Reply:
+        """One call to the provider, as it is: no retry, no cache, no accounting."""
+        own = type(self)._own_generate  # noqa: SLF001 - our own class
+        if own is None:
+            raise ModelProviderError(
+                f"{self.id!r} is a description without a way to call it: use a provider class such as OpenAIModel, "
+                f"or register_provider({self.provider!r}, ...)"
+            )
+        token = _inside.set(self)
+        try:
+            result = own(self, request.prompt, **_arguments(own, request))
+            return _as_reply(await result if inspect.isawaitable(result) else result)
+        finally:
+            _inside.reset(token)
+
+    async def open_stream(self, request: Request) -> AsyncIterator[Chunk]:
+        """The provider's answer in pieces; a model without streaming gives one piece."""
+        own = type(self)._own_stream  # noqa: SLF001 - our own class
+        if own is None:
+            reply = await self.send(request)
+            yield last_chunk(reply, reply.text)
+            return
+        said = False
+        token = _inside.set(self)
+        try:
+            pieces = own(self, request.prompt, **_arguments(own, request))
+        finally:
+            _inside.reset(token)
+        async for piece in pieces:
+            chunk = piece if isinstance(piece, Chunk) else Chunk(str(piece))
+            said = chunk.finish_reason is not None
+            yield chunk
+        if not said:
+            yield Chunk(finish_reason="stop")
+
+    async def send_embeddings(self, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:  # noqa: ARG002 - the contract
+        """One embeddings call to the provider."""
+        raise ModelProviderError(f"{self.id!r} computes no embeddings; choose a model with the embeddings capability")
+
+    # what is known, read through
+
+    @property
+    def id(self) -> str:
+        """The name in the registry."""
+        return self.info.id
+
+    @property
+    def name(self) -> str:
+        """The provider's own name for it."""
+        return self.info.name
+
+    @property
+    def provider(self) -> str:
+        """Who serves it."""
+        return self.info.provider
+
+    @property
+    def key_id(self) -> str:
+        """Tells which models share a key, without telling the key; a model without one stands alone."""
+        return self.id
+
+    @property
+    def capabilities(self) -> ModelCapabilities:
+        """What it can do."""
+        return self.info.capabilities
+
+    @property
+    def constraints(self) -> ModelConstraints:
+        """The limits on its use."""
+        return self.info.constraints
+
+    @property
+    def context_size(self) -> int | None:
+        """Context window in tokens."""
+        return self.info.context_window
+
+    @property
+    def is_local(self) -> bool:
+        """True when it runs on this machine or network."""
+        return self.info.is_local
+
+    @property
+    def tags(self) -> set[str]:
+        """Labels of the user."""
+        return self.info.tags
+
+    @property
+    def connector_metadata(self) -> dict[str, dict[str, Any]]:
+        """Ids and settings that other clients use for it."""
+        return self.info.connector_metadata
+
+    @property
+    def custom_metadata(self) -> dict[str, Any]:
+        """Notes of the user."""
+        return self.info.custom_metadata
+
+    @property
+    def cost_per_token(self) -> dict[str, float]:
+        """USD per token by kind; empty when unknown."""
+        return {} if self.cost is None else self.cost.per_token
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id!r}>"
+
+
+def _through_the_door(own: Callable[..., Any]) -> Callable[..., Any]:
+    """The method users call; from inside the model's own code it is the plain one, so that super() works."""
+
+    @functools.wraps(own)
+    async def generate_response(self: Model, prompt: Prompt, *args: Any, **params: Any) -> Any:
+        if _inside.get() is self:
+            result = own(self, prompt, *args, **params)
+            return await result if inspect.isawaitable(result) else result
+        return await Model.generate_response(self, prompt, **_named(args), **params)
+
+    return generate_response
+
+
+def _stream_through_the_door(own: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(own)
+    def stream_response(self: Model, prompt: Prompt, *args: Any, **params: Any) -> Any:
+        if _inside.get() is self:
+            return own(self, prompt, *args, **params)
+        return Model.stream_response(self, prompt, **_named(args), **params)
+
+    return stream_response
+
+
+def _named(args: tuple[Any, ...]) -> dict[str, Any]:
+    """A second positional argument is the older `parameters` mapping."""
+    return dict(args[0]) if args and args[0] else {}
+
+
+@functools.lru_cache(maxsize=1024)
+def _accepts(own: Callable[..., Any]) -> tuple[bool, frozenset[str]]:
+    """Whether a user's method takes any keyword, and which ones by name."""
+    parameters = inspect.signature(own).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD for p in parameters), frozenset(p.name for p in parameters)
+
+
+def _arguments(own: Callable[..., Any], request: Request) -> dict[str, Any]:
+    """The keyword arguments of a request that a user's method can take."""
+    anything, names = _accepts(own)
+    given = dict(request.params)
+    for name in ("tools", "tool_choice", "response_format"):
+        value = getattr(request, name)
+        if value:
+            given[name] = value
+    if anything:
+        return given
+    if "parameters" in names:
+        return {"parameters": given}
+    return {name: value for name, value in given.items() if name in names}
+
+
+def _as_reply(result: Any) -> Reply:
+    """What a user's method returned, as a reply."""
+    if isinstance(result, Reply):
+        return result
+    if isinstance(result, ChatResponse):
+        return Reply(result.text, result.finish_reason, result.usage, result.tool_calls, result.reasoning)
+    return Reply("" if result is None else str(result))
+
+
+def last_chunk(reply: Reply, text: str = "") -> Chunk:
+    """The closing chunk of a stream, from the whole reply."""
+    return Chunk(
+        text,
+        reply.reasoning if text else "",
+        reply.finish_reason,
+        reply.usage,
+        reply.tool_calls,
+        raw_finish=reply.raw_finish,
+        upstream_model=reply.upstream_model,
+        refusal=reply.refusal,
+    )

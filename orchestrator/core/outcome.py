@@ -1,0 +1,135 @@
+"""What became of an attempt, and what a good outcome is worth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from orchestrator.core.usage import UsageStats
+from orchestrator.errors import Blame, ConfigurationError, ProviderAPIError
+
+__all__ = ["Attempt", "Objective", "Outcome"]
+
+_NO_USAGE = UsageStats()
+
+
+class Attempt(NamedTuple):
+    """One try, as the caller sees it afterwards: who, what came of it, how long it took, what it cost."""
+
+    model_id: str
+    error_type: str | None
+    latency_s: float
+    cost_usd: float | None = None
+
+
+class Outcome:
+    """One settled attempt: the only record that metrics, selector, health, usage and telemetry learn from.
+
+    `error` is None on success. `latency_s` and `ttft_s` (time to first content) are seconds; `quality` is in
+    [0, 1] and None until someone rates the answer; `cost_usd` is None when a price is unknown.
+    """
+
+    __slots__ = (
+        "cost_usd",
+        "error",
+        "latency_s",
+        "model_id",
+        "quality",
+        "response_id",
+        "streamed",
+        "tenant",
+        "ttft_s",
+        "usage",
+    )
+
+    def __init__(
+        self,
+        *,
+        model_id: str,
+        latency_s: float,
+        error: ProviderAPIError | None = None,
+        usage: UsageStats = _NO_USAGE,
+        cost_usd: float | None = None,
+        ttft_s: float | None = None,
+        quality: float | None = None,
+        response_id: str = "",
+        tenant: str | None = None,
+        streamed: bool = False,
+    ) -> None:
+        self.model_id = model_id
+        self.latency_s = latency_s
+        self.error = error
+        self.usage = usage
+        self.cost_usd = cost_usd
+        self.ttft_s = ttft_s
+        self.quality = quality
+        self.response_id = response_id
+        self.tenant = tenant
+        self.streamed = streamed
+
+    @property
+    def success(self) -> bool:
+        """True when the caller got an answer."""
+        return self.error is None
+
+    @property
+    def teaches(self) -> bool:
+        """False when the failure says nothing about the model: the caller's own mistake, or a poor match."""
+        return self.error is None or self.error.blame not in (Blame.CALLER, Blame.MISMATCH)
+
+    @property
+    def attempt(self) -> Attempt:
+        """The short form that replies and errors carry."""
+        return Attempt(
+            self.model_id, None if self.error is None else self.error.error_type, self.latency_s, self.cost_usd
+        )
+
+    def __repr__(self) -> str:
+        what = "ok" if self.error is None else self.error.error_type
+        return f"<Outcome of {self.model_id!r}: {what} in {self.latency_s:.3f} s, {self.cost_usd} USD>"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What an answer is worth: weights for quality, cost and latency, all turned into [0, 1].
+
+    worth = (quality x q + cost x 1/(1 + usd/cost_scale_usd) + latency x 1/(1 + s/latency_scale_s)) / (sum of weights)
+
+    A cost or latency equal to its scale is worth one half, and nothing saturates: $3 is always worse than $0.003.
+    A failure is worth 0. An unknown cost counts as free and an unknown latency as instant, so that what was never
+    tried gets tried.
+
+    >>> even = Objective(quality=1, cost=1, latency=0, cost_scale_usd=0.01)
+    >>> even.worth(1.0, cost_usd=0.01, latency_s=3)
+    0.75
+    >>> Objective(quality=1, cost=0, latency=0).worth(0.9, cost_usd=5, latency_s=60)
+    0.9
+    """
+
+    quality: float = 1.0
+    cost: float = 0.1
+    latency: float = 0.05
+    cost_scale_usd: float = 0.01
+    latency_scale_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name in ("quality", "cost", "latency"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise ConfigurationError(f"objective {name}={getattr(self, name)!r}: a weight is a number from 0 up")
+        for name in ("cost_scale_usd", "latency_scale_s"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ConfigurationError(f"objective {name}={getattr(self, name)!r}: a scale is a number above 0")
+        if self.quality + self.cost + self.latency <= 0:
+            raise ConfigurationError("an objective needs at least one weight above 0: quality, cost or latency")
+
+    @property
+    def total(self) -> float:
+        """The sum of the weights."""
+        return self.quality + self.cost + self.latency
+
+    def worth(self, quality: float, *, cost_usd: float | None, latency_s: float | None) -> float:
+        """The value of one answer in [0, 1]."""
+        cheap = 1.0 if cost_usd is None else 1 / (1 + cost_usd / self.cost_scale_usd)
+        quick = 1.0 if latency_s is None else 1 / (1 + latency_s / self.latency_scale_s)
+        return (self.quality * quality + self.cost * cheap + self.latency * quick) / self.total
