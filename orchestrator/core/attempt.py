@@ -6,13 +6,13 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
 from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Reply, Request
 from orchestrator.core.outcome import Attempt, Outcome
 from orchestrator.errors import (
-    ModelProviderError,
     OrchestratorError,
     ProviderAPIError,
     ProviderConnectionError,
@@ -30,9 +30,9 @@ __all__ = [
     "attempt",
     "cost_of",
     "final_chunk",
+    "is_set_up_fault",
     "new_response_id",
     "response_of",
-    "stream_attempt",
 ]
 
 _serial = itertools.count(1)
@@ -62,6 +62,11 @@ def as_provider_error(error: Exception, model: Model) -> ProviderAPIError:
     return failure
 
 
+def is_set_up_fault(error: Exception) -> bool:
+    """True for what the engine itself refuses before or around a call: nothing was asked, so nothing failed."""
+    return isinstance(error, OrchestratorError) and not isinstance(error, ProviderAPIError)
+
+
 def cost_of(model: Model, usage: Any) -> float | None:
     """USD of one answer: as the provider billed it, else by the price list, else unknown."""
     if usage.cost_usd is not None:
@@ -80,13 +85,9 @@ async def attempt(
     try:
         async with clock.timeout(limit_s):
             reply = await model.send(request)
-    except ModelProviderError:
-        raise
-    except OrchestratorError as error:
-        if not isinstance(error, ProviderAPIError):
+    except Exception as error:
+        if is_set_up_fault(error):
             raise
-        return None, _failed(model, error, clock.monotonic() - started, request)
-    except Exception as error:  # noqa: BLE001 - the boundary: whatever a provider class raises becomes an outcome
         return None, _failed(model, error, clock.monotonic() - started, request)
     return reply, Outcome(
         model_id=model.id,
@@ -109,7 +110,7 @@ def response_of(
     outcome: Outcome,
     *,
     attempts: tuple[Attempt, ...] = (),
-    rater: Callable[[str, float], None] | None = None,
+    rater: Callable[[str, float], object] | None = None,
 ) -> ChatResponse:
     """The answer the caller gets: the provider's words with who, how long and how much."""
     return ChatResponse(
@@ -149,16 +150,19 @@ class StreamTally:
         """The words so far."""
         return "".join(self.pieces)
 
-    def add(self, chunk: Chunk) -> None:
-        """Count one chunk in."""
-        if chunk.text:
-            self.pieces.append(chunk.text)
-        if chunk.reasoning:
-            self.reasoning.append(chunk.reasoning)
-        if self.ttft_s is None and (chunk.text or chunk.reasoning or chunk.tool_calls):
+    def take(self, chunk: Chunk) -> Chunk | None:
+        """Count one chunk in; what of it may be shown now, since the last one waits until its cost is known."""
+        text, reasoning, finish = chunk.text, chunk.reasoning, chunk.finish_reason
+        if text:
+            self.pieces.append(text)
+        if reasoning:
+            self.reasoning.append(reasoning)
+        if self.ttft_s is None and (text or reasoning or chunk.tool_calls):
             self.ttft_s = self.clock.monotonic() - self.started
-        if chunk.finish_reason is not None:
-            self.last = chunk
+        if finish is None:
+            return chunk
+        self.last = chunk
+        return chunk._replace(finish_reason=None, usage=None, tool_calls=()) if text or reasoning else None
 
     def reply(self) -> Reply:
         """The whole answer, once the last chunk is in; before that it is a StreamTruncatedError."""
@@ -197,22 +201,6 @@ class StreamTally:
         return outcome
 
 
-async def stream_attempt(model: Model, request: Request, tally: StreamTally) -> AsyncGenerator[Chunk, None]:
-    """The pieces of one attempt as they come, counted; the last one is held back for the caller to complete."""
-    pieces = model.open_stream(request)
-    try:
-        async for chunk in pieces:
-            tally.add(chunk)
-            if chunk.finish_reason is None:
-                yield chunk
-            elif chunk.text or chunk.reasoning:
-                yield chunk._replace(finish_reason=None, usage=None, tool_calls=())
-    finally:
-        close = getattr(pieces, "aclose", None)
-        if close is not None:
-            await close()
-
-
 class _Alone:
     """Carries out the calls of a model that belongs to no registry: one attempt, counted in its own metrics."""
 
@@ -229,10 +217,14 @@ class _Alone:
         """Ask once, in pieces."""
         tally = StreamTally(SYSTEM_CLOCK)
         try:
-            async for chunk in stream_attempt(model, request, tally):
-                yield chunk
+            async with aclosing(model.open_stream(request)) as pieces:
+                async for chunk in pieces:
+                    if (shown := tally.take(chunk)) is not None:
+                        yield shown
             reply = tally.reply()
-        except Exception as error:  # noqa: BLE001 - the boundary: recorded, then raised as what it means
+        except Exception as error:
+            if is_set_up_fault(error):
+                raise
             outcome = tally.outcome(model, request, reply=None, error=error)
             model.metrics.record(outcome)
             raise (outcome.error or error) from error.__cause__

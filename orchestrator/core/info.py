@@ -163,6 +163,11 @@ class ModelInfo(BaseModel):
     def _cost_shapes(cls, raw: Any) -> Any:
         return Cost.of(raw) if isinstance(raw, Mapping) else raw
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """What a pickle holds: everything but the key."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {**state["__dict__"], "api_key": None}}
+
     @property
     def context_size(self) -> int | None:
         """The context window, by its older name."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextvars import ContextVar
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from orchestrator.core import custom
 from orchestrator.core.info import ModelCapabilities, ModelConstraints, ModelInfo
 from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Prompt, Reply, Request
 from orchestrator.core.metrics import ModelMetrics
@@ -35,9 +34,6 @@ class Caller(Protocol):
         """The result of a coroutine function, for code that cannot await."""
 
 
-_inside: ContextVar[object] = ContextVar("inside", default=None)  # the model whose own code is running
-
-
 class Model:
     """One model, callable, with what is known and what was measured about it.
 
@@ -59,6 +55,8 @@ class Model:
 
     info: ModelInfo
     _own_generate: ClassVar[Callable[..., Any] | None] = None
+    _provider_send: ClassVar[Callable[..., Any] | None] = None  # what super() reaches in a subclass of a provider class
+    _provider_stream: ClassVar[Callable[..., Any] | None] = None
     _own_stream: ClassVar[Callable[..., Any] | None] = None
 
     def __init__(
@@ -73,7 +71,9 @@ class Model:
         **facts: Any,
     ) -> None:
         if info is None:
-            given = dict(id=id, name=name, provider=provider, capabilities=capabilities, constraints=constraints)
+            given: dict[str, Any] = dict(
+                id=id, name=name, provider=provider, capabilities=capabilities, constraints=constraints
+            )
             if provider is None and id is None:
                 given["provider"] = "custom"
             info = ModelInfo(**{key: value for key, value in given.items() if value is not None}, **facts)
@@ -89,20 +89,30 @@ class Model:
         if "generate_response" in cls.__dict__:
             own = cls.__dict__["generate_response"]
             cls._own_generate = own
-            cls.generate_response = _through_the_door(own)  # type: ignore[method-assign]  # that is the point
+            if cls.send is not Model.send and "send" not in cls.__dict__:
+                cls._provider_send, cls.send = cls.send, Model.send  # type: ignore[method-assign]  # theirs comes first
+            cls.generate_response = custom.behind(Model.generate_response, own)  # type: ignore[method-assign]  # that is the point
         if "stream_response" in cls.__dict__:
             own = cls.__dict__["stream_response"]
             cls._own_stream = own
-            cls.stream_response = _stream_through_the_door(own)  # type: ignore[method-assign]  # likewise
+            if cls.open_stream is not Model.open_stream and "open_stream" not in cls.__dict__:
+                cls._provider_stream, cls.open_stream = cls.open_stream, Model.open_stream  # type: ignore[method-assign]  # likewise
+            cls.stream_response = custom.behind_in_pieces(Model.stream_response, own)  # type: ignore[method-assign]  # likewise
 
     # the doors: what users call
 
     async def generate_response(self, prompt: Prompt, **params: Any) -> ChatResponse:
         """Answer one prompt: text, a list of text and images, or a list of messages; parameters are forwarded."""
+        if custom.is_running(self):
+            return await self._ask_provider(Request.of(prompt, **params))
         return await self._door.call(self, Request.of(prompt, **params))
 
     def stream_response(self, prompt: Prompt, **params: Any) -> AsyncIterator[Chunk]:
         """Answer in pieces; the last chunk has `finish_reason`, `usage` and `tool_calls` for the whole."""
+        ask = type(self)._provider_stream  # noqa: SLF001 - our own class
+        if ask is not None and custom.is_running(self):
+            pieces: AsyncIterator[Chunk] = ask(self, Request.of(prompt, **params))
+            return pieces
         return self._door.stream(self, Request.of(prompt, **params))
 
     async def embed(self, texts: Sequence[str] | str, **params: Any) -> Embeddings:
@@ -126,7 +136,12 @@ class Model:
 
     def setup_issue(self) -> str | None:
         """Why this model cannot be called at all, with the remedy, or None."""
-        return None
+        if type(self).send is not Model.send or type(self)._own_generate is not None:  # noqa: SLF001 - our own class
+            return None
+        return (
+            f"{self.id!r} is a description without a way to call it: use a provider class such as OpenAIModel, "
+            f"or register_provider({self.provider!r}, ...)"
+        )
 
     def enable_caching(self, cache: ModelCache) -> None:
         """Answer repeated prompts from this cache."""
@@ -146,16 +161,8 @@ class Model:
         """One call to the provider, as it is: no retry, no cache, no accounting."""
         own = type(self)._own_generate  # noqa: SLF001 - our own class
         if own is None:
-            raise ModelProviderError(
-                f"{self.id!r} is a description without a way to call it: use a provider class such as OpenAIModel, "
-                f"or register_provider({self.provider!r}, ...)"
-            )
-        token = _inside.set(self)
-        try:
-            result = own(self, request.prompt, **_arguments(own, request))
-            return _as_reply(await result if inspect.isawaitable(result) else result)
-        finally:
-            _inside.reset(token)
+            raise ModelProviderError(self.setup_issue() or f"{self.id!r} has no generate_response")
+        return await custom.ask(self, own, request)
 
     async def open_stream(self, request: Request) -> AsyncIterator[Chunk]:
         """The provider's answer in pieces; a model without streaming gives one piece."""
@@ -164,18 +171,25 @@ class Model:
             reply = await self.send(request)
             yield last_chunk(reply, reply.text)
             return
-        said = False
-        token = _inside.set(self)
-        try:
-            pieces = own(self, request.prompt, **_arguments(own, request))
-        finally:
-            _inside.reset(token)
-        async for piece in pieces:
-            chunk = piece if isinstance(piece, Chunk) else Chunk(str(piece))
-            said = chunk.finish_reason is not None
-            yield chunk
-        if not said:
-            yield Chunk(finish_reason="stop")
+        async with aclosing(custom.ask_in_pieces(self, own, request)) as pieces:
+            async for chunk in pieces:
+                yield chunk
+
+    async def _ask_provider(self, request: Request) -> ChatResponse:
+        """The provider's own answer, for a subclass that has put its code before it."""
+        ask = type(self)._provider_send  # noqa: SLF001 - our own class
+        if ask is None:
+            raise ModelProviderError(f"{self.id!r}: there is no generate_response above the model's own to call")
+        reply: Reply = await ask(self, request)
+        return ChatResponse(
+            reply.text,
+            usage=reply.usage,
+            model_id=self.id,
+            finish_reason=reply.finish_reason,
+            tool_calls=reply.tool_calls,
+            reasoning=reply.reasoning,
+            provider=self.provider,
+        )
 
     async def send_embeddings(self, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:  # noqa: ARG002 - the contract
         """One embeddings call to the provider."""
@@ -243,67 +257,12 @@ class Model:
         """USD per token by kind; empty when unknown."""
         return {} if self.cost is None else self.cost.per_token
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle holds: not what ties the model to this process."""
+        return {**self.__dict__, "_caller": None, "cache": None}
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id!r}>"
-
-
-def _through_the_door(own: Callable[..., Any]) -> Callable[..., Any]:
-    """The method users call; from inside the model's own code it is the plain one, so that super() works."""
-
-    @functools.wraps(own)
-    async def generate_response(self: Model, prompt: Prompt, *args: Any, **params: Any) -> Any:
-        if _inside.get() is self:
-            result = own(self, prompt, *args, **params)
-            return await result if inspect.isawaitable(result) else result
-        return await Model.generate_response(self, prompt, **_named(args), **params)
-
-    return generate_response
-
-
-def _stream_through_the_door(own: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(own)
-    def stream_response(self: Model, prompt: Prompt, *args: Any, **params: Any) -> Any:
-        if _inside.get() is self:
-            return own(self, prompt, *args, **params)
-        return Model.stream_response(self, prompt, **_named(args), **params)
-
-    return stream_response
-
-
-def _named(args: tuple[Any, ...]) -> dict[str, Any]:
-    """A second positional argument is the older `parameters` mapping."""
-    return dict(args[0]) if args and args[0] else {}
-
-
-@functools.lru_cache(maxsize=1024)
-def _accepts(own: Callable[..., Any]) -> tuple[bool, frozenset[str]]:
-    """Whether a user's method takes any keyword, and which ones by name."""
-    parameters = inspect.signature(own).parameters.values()
-    return any(p.kind is p.VAR_KEYWORD for p in parameters), frozenset(p.name for p in parameters)
-
-
-def _arguments(own: Callable[..., Any], request: Request) -> dict[str, Any]:
-    """The keyword arguments of a request that a user's method can take."""
-    anything, names = _accepts(own)
-    given = dict(request.params)
-    for name in ("tools", "tool_choice", "response_format"):
-        value = getattr(request, name)
-        if value:
-            given[name] = value
-    if anything:
-        return given
-    if "parameters" in names:
-        return {"parameters": given}
-    return {name: value for name, value in given.items() if name in names}
-
-
-def _as_reply(result: Any) -> Reply:
-    """What a user's method returned, as a reply."""
-    if isinstance(result, Reply):
-        return result
-    if isinstance(result, ChatResponse):
-        return Reply(result.text, result.finish_reason, result.usage, result.tool_calls, result.reasoning)
-    return Reply("" if result is None else str(result))
 
 
 def last_chunk(reply: Reply, text: str = "") -> Chunk:

@@ -55,7 +55,7 @@ class Reply:
     raw: Any = field(default=None, repr=False)
 
 
-Rater = Callable[[str, float], None]
+Rater = Callable[[str, float], object]
 
 
 class ChatResponse:
@@ -169,6 +169,9 @@ class ChatResponse:
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a ChatResponse is frozen; {name!r} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a ChatResponse is frozen; {name!r} cannot be deleted")
 
     def __str__(self) -> str:
         return self.text

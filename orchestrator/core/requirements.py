@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from orchestrator.core.messages import Request
     from orchestrator.core.model import Model
 
-__all__ = ["REQUIREMENT_NAMES", "Requirements", "estimate_tokens", "expected_cost", "implied_by", "why_not"]
+__all__ = [
+    "REQUIREMENT_NAMES",
+    "Requirements",
+    "estimate_tokens",
+    "expected_cost",
+    "implied_by",
+    "most_output_tokens",
+    "prompt_tokens",
+    "why_not",
+]
 
 _USUAL_TOKENS = 500  # of input and of output, where nothing better is known
 _TRUST_LIVE_FROM = 5  # calls before a measured mean replaces a declared figure
@@ -51,6 +60,19 @@ class Requirements:
     implied: frozenset[str] = field(default=frozenset())
     input_tokens: int | None = None
     output_tokens: int | None = None
+    tried: frozenset[str] = frozenset()  # ids that have failed this request
+
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        # worked out once: every choice looks its needs up by it
+        names = (self.capabilities, self.exclude_models, self.models, self.tags, self.provider, self.implied, self.tried)
+        bounds = (self.max_cost, self.min_speed, self.max_latency, self.context_length, self.is_local, self.strict)
+        sizes = (self.input_tokens, self.output_tokens, self.custom_filter)
+        object.__setattr__(self, "_hash", hash((names, bounds, sizes)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @classmethod
     def of(cls, **wanted: Any) -> Requirements:
@@ -84,7 +106,7 @@ def _providers(name: str, value: Any) -> frozenset[str]:
 def _amount(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} is a number, not {value!r}")
-    if not math.isfinite(value) or value < 0:
+    if not 0 <= value < math.inf:
         raise ValueError(f"{name}={value!r}: give a finite number from 0 up")
     return value
 
@@ -149,13 +171,24 @@ def implied_by(request: Request, wanted: Requirements) -> dict[str, Any]:
     if not isinstance(request.prompt, str) and request.has_images:
         implied.add("vision")
     found: dict[str, Any] = {"implied": frozenset(implied)} if implied else {}
-    tokens = sum(estimate_tokens(message.text) for message in request.messages)
+    tokens = prompt_tokens(request)
     if wanted.max_cost is not None or tokens > 1_000:  # every chat model takes a page of text
         found["input_tokens"] = _round_up(tokens)
-        most = request.params.get("max_tokens") or request.params.get("max_completion_tokens")
-        if isinstance(most, int) and most > 0:
+        most = most_output_tokens(request)
+        if most is not None:
             found["output_tokens"] = _round_up(most)
     return found
+
+
+def prompt_tokens(request: Request) -> int:
+    """Tokens of everything that is asked, estimated."""
+    return sum(estimate_tokens(message.text) for message in request.messages)
+
+
+def most_output_tokens(request: Request) -> int | None:
+    """The caller's own bound on the answer, if there is one."""
+    most = request.params.get("max_tokens") or request.params.get("max_completion_tokens")
+    return most if isinstance(most, int) and most > 0 else None
 
 
 def expected_cost(model: Model, wanted: Requirements) -> float | None:
@@ -183,6 +216,8 @@ def why_not(model: Model, wanted: Requirements) -> str | None:
 
 def _unwanted(model: Model, wanted: Requirements) -> str | None:
     """Left out by name, place or label."""
+    if model.id in wanted.tried:
+        return "already tried for this request"
     if wanted.exclude_models and not wanted.exclude_models.isdisjoint(model.info.names):
         return "excluded by name"
     if wanted.models is not None and wanted.models.isdisjoint(model.info.names):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 __all__ = ["UsageStats", "token_count"]
 
 MAX_TOKENS = 1_000_000_000  # more than any model's window: such a figure is a fault of the sender
+MAX_USD = 1_000_000.0  # likewise for the price of one answer
 
 
 def token_count(value: Any) -> int | None:
@@ -27,7 +27,7 @@ def _money(value: Any) -> float | None:
     """A cost in USD as outsiders report it, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) and value >= 0 else None
+    return float(value) if 0 <= value <= MAX_USD else None
 
 
 class UsageStats:

@@ -1,0 +1,380 @@
+"""The registry: every model by its id, the choice among them, and the doors to the service."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
+from typing import Any, Self, overload
+
+from orchestrator.core.clock import SYSTEM_CLOCK, Clock
+from orchestrator.core.info import ModelInfo
+from orchestrator.core.messages import ChatResponse, Chunk, Prompt, Request
+from orchestrator.core.model import Model
+from orchestrator.core.outcome import Objective
+from orchestrator.core.prices import PriceBook
+from orchestrator.core.requirements import Requirements, why_not
+from orchestrator.errors import AmbiguousModelError, DuplicateModelError, ModelNotFoundError, NoEligibleModelsError
+from orchestrator.integrations.providers import known_providers, model_from
+from orchestrator.models.admission import Admission
+from orchestrator.models.collectors import collector_subscriber
+from orchestrator.models.eligibility import Eligibility, Eligible
+from orchestrator.models.health_monitor import HealthStatus, ModelHealthMonitor
+from orchestrator.models.names import Names, inferred_provider, split_provider
+from orchestrator.models.selection import Selection
+from orchestrator.models.service import ModelService, split_wanted
+from orchestrator.models.settlement import Settlement, Subscriber
+from orchestrator.models.usage import UsageService, UsageSummary
+from orchestrator.selectors import (
+    Choice,
+    CostBasedSelector,
+    ModelSelector,
+    PerformanceSelector,
+    UCBModelSelector,
+    selector_named,
+)
+
+__all__ = [
+    "CostBasedSelector",
+    "ModelNotFoundError",
+    "ModelRegistry",
+    "ModelSelector",
+    "NoEligibleModelsError",
+    "PerformanceSelector",
+    "UCBModelSelector",
+    "default_registry",
+]
+
+_NO_NEEDS = Requirements()
+
+
+class ModelRegistry(MutableMapping[str, Model]):
+    """A mapping from ids to models that also chooses among them and answers prompts.
+
+    Reads take no lock: every change puts a new mapping in place. `selection_strategy` names a selector, or
+    `model_selector` is one; the same goes for `health_check_interval` (seconds) and `health_monitor`. Background
+    health checks run inside `async with registry:` only; learning, failover and accounting always do.
+
+    >>> from orchestrator.core.model import Model
+    >>> registry = ModelRegistry()
+    >>> registry["mine"] = Model(id="mine", provider="custom", context_size=8192, tags={"test"})
+    >>> registry["mine"].context_size, list(registry), registry[lambda m: "test" in m.tags]
+    (8192, ['mine'], [<Model 'mine'>])
+    """
+
+    def __init__(
+        self,
+        selection_strategy: str | None = None,
+        health_check_interval: float | None = None,
+        cache_responses: bool | None = None,  # noqa: FBT001 - the documented constructor
+        *,
+        model_selector: ModelSelector | None = None,
+        health_monitor: ModelHealthMonitor | None = None,
+        objective: Objective | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        usage_service: UsageService | None = None,
+        deadline_s: float = 120.0,
+        max_attempts: int = 3,
+        clock: Clock = SYSTEM_CLOCK,
+        seed: int | None = None,
+    ) -> None:
+        import numpy as np
+
+        _one_of(selection_strategy=selection_strategy, model_selector=model_selector)
+        _one_of(health_check_interval=health_check_interval, health_monitor=health_monitor)
+        self.clock = clock
+        options = {} if objective is None else {"objective": objective}
+        self.selector = selector_named(model_selector or selection_strategy or "ucb", **options)
+        self.health = health_monitor or ModelHealthMonitor(health_check_interval or 300)
+        self.health.clock = clock
+        self.health.subscribe(lambda *_: self._changed())
+        self.usage = usage_service if usage_service is not None else UsageService()
+        self.settlement = Settlement(self.selector, self.health, self.usage, clock, self._siblings)
+        if metrics:
+            self.settlement.subscribe(collector_subscriber(metrics))
+        self.admission = Admission(clock)
+        self.service = ModelService(self, deadline_s=deadline_s, max_attempts=max_attempts, rng=random.Random(seed))
+        self._models: dict[str, Model] = {}
+        self._lock = threading.Lock()
+        self._version = 0
+        self._names: tuple[int, Names] | None = None
+        self._eligibility = Eligibility(self.selector, self.health)
+        self._rng = np.random.default_rng(seed)
+        self._background: list[asyncio.Task[None]] = []
+
+    # the mapping
+
+    @overload
+    def __getitem__(self, key: str) -> Model: ...
+    @overload
+    def __getitem__(self, key: list[str] | tuple[str, ...]) -> list[Model]: ...  # type: ignore[overload-overlap]  # wider than a mapping on purpose
+    @overload
+    def __getitem__(self, key: Callable[[Model], bool]) -> list[Model]: ...
+    def __getitem__(self, key: Any) -> Any:
+        """One model by id or other name, several by a list of ids, or those for which a function is true."""
+        if isinstance(key, str):
+            model = self._models.get(key)
+            return model if model is not None else self._models[self._known_names().must_find(key)]
+        if isinstance(key, list | tuple):
+            return [self[one] for one in key]
+        if callable(key):
+            return [model for model in self.values() if key(model)]
+        raise TypeError(f"a key is an id, a list of ids or a function of a model, not {type(key).__name__}")
+
+    def __setitem__(self, key: str, value: Model | ModelInfo | Mapping[str, Any]) -> None:
+        self._insert(key, value, replace=True)
+
+    def __delitem__(self, key: str) -> None:
+        self.unregister_model(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def __contains__(self, key: object) -> bool:
+        with suppress(AmbiguousModelError):
+            return isinstance(key, str) and (key in self._models or self._known_names().find(key) is not None)
+        return False
+
+    def register_model(self, model: Model | ModelInfo | Mapping[str, Any]) -> Model:
+        """Add a model under its own id; an id that is taken is a DuplicateModelError."""
+        return self._insert(None, model, replace=False)
+
+    def unregister_model(self, model_id: str) -> None:
+        """Remove a model; its calls in flight finish."""
+        with self._lock:
+            key = self._known_names().must_find(model_id)
+            left = dict(self._models)
+            model = left.pop(key)
+            self._models = left
+            self._changed()
+        model._caller = None  # noqa: SLF001 - the registry and its models are one
+        self.settlement.retire(key)
+
+    def get_model(self, model_id: str) -> Model:
+        """The model of this id, made and registered on the spot where its provider is known, as in `openai/gpt-4`."""
+        model = self._models.get(model_id)
+        if model is None:
+            key = self._known_names().find(model_id)
+            model = self._models[key] if key is not None else self._adopt(model_id)
+        return model
+
+    def list_models(self, **wanted: Any) -> list[str]:
+        """The ids of all models, or of those that meet the requirements."""
+        return [model.id for model in self.filter(**wanted)] if wanted else list(self._models)
+
+    def filter(
+        self,
+        *,
+        min_context_size: int | None = None,
+        max_context_size: int | None = None,
+        has_capabilities: Iterable[str] | None = None,
+        **wanted: Any,
+    ) -> Iterator[Model]:
+        """The models that meet the requirements, one by one; an unknown context size meets no bound."""
+        needs = Requirements.of(capabilities=has_capabilities, **wanted)
+        for model in self._models.values():
+            if why_not(model, needs) is None and _within(model.context_size, min_context_size, max_context_size):
+                yield model
+
+    def _insert(self, key: str | None, value: Model | ModelInfo | Mapping[str, Any], *, replace: bool) -> Model:
+        if isinstance(value, Model) and key not in (None, value.id) and self._models.get(value.id) is value:
+            raise DuplicateModelError(
+                f"this very model is already registered as {value.id!r}; give it an alias instead"
+            )
+        model = _as_model(key, value)
+        if model.cost is None:
+            model.cost = PriceBook.default().cost_of(model.provider, model.name)
+        with self._lock:
+            if key is None and not replace and model.id in self._models:
+                raise DuplicateModelError(f"{model.id!r} is already registered; assign registry[id] = model to replace")
+            replaced = self._models.get(model.id)
+            self._models = {**self._models, model.id: model}
+            model._caller = self.service  # noqa: SLF001 - the registry and its models are one
+            self.settlement.enroll(model)
+            self._changed()
+        if replaced is not None and replaced is not model:
+            replaced._caller = None  # noqa: SLF001 - likewise
+            self.health.forget(model.id)
+        return model
+
+    def _adopt(self, model_id: str) -> Model:
+        """Register a model of a known provider at its first use; one instance, however many threads race for it."""
+        provider, name = split_provider(model_id, frozenset(known_providers())) or (inferred_provider(model_id), model_id)
+        if provider is None:
+            raise ModelNotFoundError.named(model_id, list(self._models))
+        try:
+            return self.register_model(ModelInfo(id=f"{provider}/{name}", provider=provider, name=name))
+        except DuplicateModelError:
+            return self._models[f"{provider}/{name}"]
+
+    def _changed(self) -> None:
+        self._version += 1
+
+    def _known_names(self) -> Names:
+        names = self._names
+        if names is None or names[0] != self._version:
+            names = self._names = (self._version, Names(self._models, frozenset(known_providers())))
+        return names[1]
+
+    def _siblings(self, model: Model) -> Iterable[Model]:
+        """The models that share this model's key."""
+        return [
+            other
+            for other in self._models.values()
+            if other.provider == model.provider and other.key_id == model.key_id
+        ]
+
+    # the choice
+
+    def select(self, *, prompt: Prompt | None = None, objective: Objective | None = None, **wanted: Any) -> Selection:
+        """Choose without calling: the model, its score and, for every other, its score or why it was refused.
+
+        With a prompt, what it takes itself counts too: its length, its pictures.
+        """
+        if prompt is not None:
+            return self._select(self.service.needs_of(Request.of(prompt), wanted), objective)
+        return self._select(Requirements.of(**wanted) if wanted else _NO_NEEDS, objective)
+
+    async def select_model(self, requirements: Mapping[str, Any] | None = None, **wanted: Any) -> Model:
+        """The model to use for these requirements; using it teaches the selector.
+
+        `capabilities` (names), `max_cost` (USD a request), `min_speed` (tokens/s), `max_latency` (s),
+        `context_length` (tokens), `exclude_models`, `models`, `tags`, `provider`, `is_local`, `strict`,
+        `custom_filter`. When none fits, NoEligibleModelsError says why, model by model.
+        """
+        model = self.select(**(requirements or {}), **wanted).model
+        self.settlement.reserve(model)
+        return model
+
+    def choose_model(self, wanted: Requirements) -> Model:
+        """The model for these requirements, without an explanation."""
+        return self._choose(wanted, None)[0]
+
+    def _select(self, wanted: Requirements, objective: Objective | None) -> Selection:
+        return Selection(*self._choose(wanted, objective), self.selector.statistics)
+
+    def _choose(self, wanted: Requirements, objective: Objective | None) -> tuple[Model, Choice, Eligible]:
+        version, models = self._version, self._models  # in this order: a verdict may be too old, never too young
+        eligible = self._eligibility.of(models, wanted, version=version, outcomes=self.settlement.outcomes)
+        if not eligible.ids:
+            raise NoEligibleModelsError.among(eligible.reasons)
+        try:
+            choice = self.selector.choose(eligible.slate, self._rng, objective)
+        except ValueError:  # the policy's own limits have come to refuse all that were left
+            refused = {one: self.selector.refuses(one) or "refused by the selector" for one in eligible.ids}
+            raise NoEligibleModelsError.among(eligible.reasons | refused) from None
+        return models[choice.arm], choice, eligible
+
+    # the doors to the service
+
+    async def generate_response(self, prompt: Prompt, **wanted: Any) -> ChatResponse:
+        """Answer a prompt with the best fitting model, and the next best if it fails.
+
+        Keywords are requirements (see `select_model`), `deadline_s`, `max_attempts`, or parameters for the provider.
+        """
+        needs, params = split_wanted(wanted)
+        return await self.service.generate(Request.of(prompt, **params), needs)
+
+    def stream_response(self, prompt: Prompt, **wanted: Any) -> AsyncIterator[Chunk]:
+        """The same in pieces; the last chunk carries finish reason, usage, tool calls and the whole `response`."""
+        needs, params = split_wanted(wanted)
+        return self.service.generate_stream(Request.of(prompt, **params), needs)
+
+    def invoke_model(self, model_id: str, prompt: Prompt, **params: Any) -> ChatResponse:
+        """The answer of one model, for code that cannot await."""
+        return self.service.invoke_model(model_id, prompt, **params)
+
+    async def invoke_model_async(self, model_id: str, prompt: Prompt, **params: Any) -> ChatResponse:
+        """The answer of one model."""
+        return await self.service.invoke_model_async(model_id, prompt, **params)
+
+    # what was learned
+
+    def record_feedback(self, response_id: str, quality: float) -> bool:
+        """Rate an answer from 0 to 1, also late or again; False when nothing changed or nobody remembers it."""
+        return self.settlement.rate(response_id, quality)
+
+    def get_usage_summary(self, model_id: str) -> UsageSummary:
+        """Requests, tokens and USD of one model; false when it was never called."""
+        return self.usage.get_usage_summary(self._known_names().find(model_id) or model_id)
+
+    async def get_model_health(self, model_id: str) -> HealthStatus:
+        """How a model is; one that nobody has asked yet is probed first."""
+        model = self.get_model(model_id)
+        if self.health.status_of(model).status == "unknown":
+            await self.health.check(model)
+        return self.health.status_of(model)
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call `subscriber(model, outcome)` after every attempt."""
+        self.settlement.subscribe(subscriber)
+
+    # the life cycle
+
+    async def __aenter__(self) -> Self:
+        self._background = [asyncio.create_task(self.health.run(self._models.values), name="health")]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        for task in self._background:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self._background = []
+        await self.cleanup()
+
+    async def cleanup(self) -> None:
+        """Close what the models' calls have opened on this event loop."""
+        from orchestrator.integrations.transport import close_sessions
+
+        for model in self._models.values():
+            await model.cleanup()
+        await close_sessions()
+
+    def __repr__(self) -> str:
+        return f"<ModelRegistry of {len(self)} models, {type(self.selector).__name__}>"
+
+
+def _as_model(key: str | None, value: Model | ModelInfo | Mapping[str, Any]) -> Model:
+    """One entry from any of its forms, under the key it was given."""
+    if isinstance(value, Mapping):
+        value = ModelInfo(**({"id": key, **value} if key is not None else value))
+    if not isinstance(value, Model | ModelInfo):
+        raise TypeError(f"register a Model, a ModelInfo or a mapping with its fields, not {type(value).__name__}")
+    model = model_from(value) if isinstance(value, ModelInfo) else value
+    if key is not None and key != model.id:
+        aliases = (*model.info.aliases, model.info.id)
+        model.info = model.info.model_copy(update={"id": key, "aliases": aliases})
+    return model
+
+
+def _within(size: int | None, least: int | None, most: int | None) -> bool:
+    if least is None and most is None:
+        return True
+    return size is not None and (least is None or size >= least) and (most is None or size <= most)
+
+
+def _one_of(**options: Any) -> None:
+    """Two ways to say the same thing must not be used at once."""
+    given = [name for name, value in options.items() if value is not None]
+    if len(given) > 1:
+        raise TypeError(f"give {' or '.join(given)}, not both")
+
+
+_default: ModelRegistry | None = None
+_default_lock = threading.Lock()
+
+
+def default_registry() -> ModelRegistry:
+    """The registry of this process, made at first use."""
+    global _default  # noqa: PLW0603 - the one process-wide object
+    if _default is None:
+        with _default_lock:
+            if _default is None:
+                _default = ModelRegistry()
+    return _default

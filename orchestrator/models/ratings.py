@@ -1,0 +1,51 @@
+"""Ratings that come after the answer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from orchestrator.core.clock import Clock
+
+__all__ = ["Ratings"]
+
+
+class Ratings:
+    """Remembers, for a while, which model gave which answer and what quality was assumed for it.
+
+    Bounded by count and age (seconds). A rating may come late, twice or for an answer nobody remembers.
+
+    >>> from orchestrator.core.clock import SYSTEM_CLOCK
+    >>> ratings = Ratings(SYSTEM_CLOCK)
+    >>> ratings.expect("r-1", "openai/gpt-4", assumed=1.0)
+    >>> ratings.take("r-1", 0.2), ratings.take("r-1", 0.2), ratings.take("r-2", 1)
+    (('openai/gpt-4', 1.0), None, None)
+    """
+
+    def __init__(self, clock: Clock, *, max_count: int = 10_000, max_age_s: float = 86_400) -> None:
+        self._clock = clock
+        self._max_count = max_count
+        self._max_age_s = max_age_s
+        self._pending: OrderedDict[str, tuple[str, float, float]] = OrderedDict()
+
+    def expect(self, response_id: str, model_id: str, *, assumed: float) -> None:
+        """An answer went out for which this quality was assumed."""
+        pending = self._pending
+        now = self._clock.monotonic()
+        pending[response_id] = (model_id, assumed, now)
+        oldest = next(iter(pending))
+        if len(pending) > self._max_count or pending[oldest][2] < now - self._max_age_s:
+            del pending[oldest]
+
+    def take(self, response_id: str, quality: float) -> tuple[str, float] | None:
+        """Model and quality to be replaced; None when nothing changes."""
+        if isinstance(quality, bool) or not isinstance(quality, int | float) or not 0 <= quality <= 1:
+            raise ValueError(f"quality={quality!r}: give a number from 0 (useless) to 1 (perfect)")
+        known = self._pending.get(response_id)
+        if known is None or known[1] == quality:
+            return None
+        model_id, assumed, when = known
+        self._pending[response_id] = (model_id, float(quality), when)
+        return model_id, assumed
+
+    def __len__(self) -> int:
+        return len(self._pending)
