@@ -1,0 +1,192 @@
+"""A model behind HTTP: its dialect writes and reads the bodies, its line carries them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar, Self
+
+from pydantic import SecretStr
+
+from orchestrator.core.info import ModelCapabilities, ModelConstraints, ModelInfo
+from orchestrator.core.messages import Chunk, Embeddings, Reply, Request
+from orchestrator.core.model import Model
+from orchestrator.errors import MalformedResponseError, ModelProviderError, ProviderAPIError
+from orchestrator.integrations import strict_json, transport
+from orchestrator.integrations.addresses import checked_base_url
+from orchestrator.integrations.credentials import as_secret, key_from_environment, missing_key
+from orchestrator.integrations.dialects.listing import ListedModel
+from orchestrator.integrations.families import described
+from orchestrator.integrations.line import Line, signed
+from orchestrator.integrations.service import Service
+
+__all__ = ["HTTPModel"]
+
+_MAX_PAGES = 100
+
+
+class HTTPModel(Model):
+    """A model of one provider's HTTP API.
+
+    `api_key` falls back to the provider's environment variable at first use; `base_url` replaces the provider's
+    own address. `first_byte_s` bounds the wait for an answer to begin, `gap_s` the silence within a stream (pings
+    are silence). Facts not given come from a table of well-known families; what is not there stays unknown.
+    """
+
+    service: ClassVar[Service]
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        info: ModelInfo | None = None,
+        id: str | None = None,  # noqa: A002 - the name users expect
+        api_key: str | SecretStr | None = None,
+        base_url: str | None = None,
+        service: Service | None = None,
+        capabilities: ModelCapabilities | Mapping[str, Any] | None = None,
+        constraints: ModelConstraints | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        first_byte_s: float = 60.0,
+        gap_s: float = 30.0,
+        allow_http: bool = False,
+        **facts: Any,
+    ) -> None:
+        self._service = service or type(self).service
+        if info is None:
+            if not name:
+                raise TypeError(f"{type(self).__name__} needs name=, the provider's own name of the model")
+            given = {"id": id, "capabilities": capabilities, "constraints": constraints}
+            facts |= {key: value for key, value in given.items() if value is not None}
+            info = described(name, self._service, facts)
+        super().__init__(info)
+        self._api_key = as_secret(api_key) or as_secret(info.api_key)
+        self._base_url = base_url or info.base_url or self._service.base_url
+        if self._base_url is not None:
+            self._base_url = checked_base_url(self._base_url, allow_http=allow_http)
+        self._extra_headers = dict(headers or {})
+        self._first_byte_s, self._gap_s = first_byte_s, gap_s
+        self._line: Line | None = None
+
+    @classmethod
+    def from_info(cls, info: ModelInfo, **options: Any) -> Self:
+        """The callable model for a description."""
+        return cls(info.name, info=info, **options)
+
+    # what the engine calls
+
+    async def send(self, request: Request) -> Reply:
+        """One answer: written, sent, read; failures come as subclasses of `ProviderAPIError`."""
+        line = self._line or self._connect()
+        try:
+            body = strict_json.dumps(line.dialect.encode(request, line.model, stream=False))
+            return line.dialect.decode(await line.ask(line.chat_url, body, lambda: self._private(request)))
+        except ProviderAPIError as error:
+            raise signed(error, self.id, self._private(request))  # noqa: B904 - the very same error
+
+    async def open_stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """The answer in pieces; a stream that breaks raises with `text_so_far`."""
+        line = self._line or self._connect()
+        try:
+            body = strict_json.dumps(line.dialect.encode(request, line.model, stream=True))
+            chunks = line.listen(body, line.dialect.reader(), lambda: self._private(request))
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    yield chunk
+        except ProviderAPIError as error:
+            raise signed(error, self.id, self._private(request))  # noqa: B904 - the very same error
+
+    async def send_embeddings(self, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
+        """One vector a text, in order."""
+        line = self._line or self._connect()
+        try:
+            body = strict_json.dumps(line.dialect.encode_embeddings(texts, line.model, params))
+            url = line.url(line.dialect.embeddings_path(line.model))
+            found = line.dialect.decode_embeddings(await line.ask(url, body, lambda: [*texts, *self._private()]))
+            if len(found.vectors) != len(texts):
+                raise MalformedResponseError(f"{len(found.vectors)} embeddings came for {len(texts)} texts")
+        except ProviderAPIError as error:
+            raise signed(error, self.id, [*texts, *self._private()])  # noqa: B904 - the very same error
+        return Embeddings(found.vectors, usage=found.usage, model_id=self.id)
+
+    async def list_models(self) -> list[ListedModel]:
+        """What the provider offers with this key, from all pages."""
+        line = self._line or self._connect()
+        found: dict[str, ListedModel] = {}
+        page: str | None = None
+        for _ in range(_MAX_PAGES):
+            body = await line.ask(line.url(line.dialect.models_path(page)), None, self._private)
+            models, page = line.dialect.decode_models(body)
+            found |= {model.id: model for model in models}
+            if page is None:
+                break
+        return list(found.values())
+
+    async def health_check(self) -> bool:
+        """True when the provider lists its models with this key; costs nothing."""
+        try:
+            await self.list_models()
+        except (ProviderAPIError, ModelProviderError):
+            return False
+        return True
+
+    def setup_issue(self) -> str | None:
+        """Which variable to set, or what to pass, when key or address are missing."""
+        if self._base_url is None:
+            return f"no address for {self.provider}: pass base_url="
+        if self._service.key_needed and self._key() is None:
+            return missing_key(self.provider, self._service.key_vars)
+        return None
+
+    async def cleanup(self) -> None:
+        """Forget what was prepared; pooled connections are the loop's and close with it (or by `close_sessions`)."""
+        self._line = None
+
+    @property
+    def wire_name(self) -> str:
+        """The name that goes over the wire, where it differs from the one you use."""
+        return self.name
+
+    # inside
+
+    def _key(self) -> SecretStr | None:
+        return self._api_key or key_from_environment(self._service.key_vars)
+
+    def _private(self, request: Request | None = None) -> list[str]:
+        """The texts that no error may repeat: the request's words and the key."""
+        key = self._key()
+        texts = [] if request is None else [message.text for message in request.messages]
+        return texts if key is None else [*texts, key.get_secret_value()]
+
+    def _connect(self) -> Line:
+        """The line, made before the first call."""
+        issue = self.setup_issue()
+        if issue is not None:
+            raise ModelProviderError(issue)
+        self._line = Line(
+            provider=self.provider,
+            dialect=self._service.dialect,
+            model=self.wire_name,
+            address=self._address,
+            headers=self._headers(),
+            limits=transport.Limits.of(first_byte_s=self._first_byte_s, gap_s=self._gap_s),
+        )
+        return self._line
+
+    def _address(self, path: str) -> str:
+        """The whole address of a path; services that put more into it override this."""
+        return f"{self._base_url}/{path}"
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "User-Agent": "orchestrator", **self._service.headers}
+        key = self._key()
+        if key is not None:
+            headers[self._service.key_header] = f"{self._service.key_prefix}{key.get_secret_value()}"
+        return headers | self._extra_headers
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the key, given headers (they may hold one) and what belongs to this process."""
+        state = dict(self.__dict__)
+        state.update(_api_key=None, _extra_headers={}, _line=None, _caller=None, cache=None)
+        state["info"] = self.info.model_copy(update={"api_key": None})
+        return state
