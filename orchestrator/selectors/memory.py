@@ -1,0 +1,251 @@
+"""How a selector learns: arms come and go, calls begin and end, sums grow, columns follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from orchestrator.core.outcome import Objective
+from orchestrator.errors import ConfigurationError
+from orchestrator.selectors.arm import LARGEST, Arm
+from orchestrator.selectors.arms import Arms
+from orchestrator.selectors.state import FORMAT, add_sums, read_sums, write_sums
+
+__all__ = ["Memory"]
+
+_RENORMALIZE_AT = 1e12
+
+
+class Memory:
+    """The learning half of a selector.
+
+    A call is begun once and ends once, in `settle` or `release`. Bad numbers never enter: a quality outside
+    [0, 1] is refused (`refused` counts them), an impossible cost, latency or speed is dropped (`dropped`), and
+    news of an arm that is not enrolled is ignored (`ignored`), as it may have left while its call was under way.
+
+    `half_life` makes older results count less: a result weighs half as much after so many later ones, of any arm
+    (discounting: Garivier and Moulines 2011). None never forgets.
+    """
+
+    name: ClassVar[str] = "custom"
+    columns: ClassVar[tuple[str, ...]] = ()  # extra columns of the table, for the policy's own use
+
+    def __init__(self, *, objective: Objective | None = None, half_life: float | None = None) -> None:
+        if half_life is not None and not 1 <= half_life < math.inf:
+            raise ConfigurationError(f"half_life={half_life!r}: a number of results from 1 up, or None")
+        self.objective = objective if objective is not None else Objective()
+        self.half_life = half_life
+        self.refused = self.dropped = self.ignored = 0
+        self._cost_share = self.objective.cost / self.objective.total
+        self._latency_share = self.objective.latency / self.objective.total
+        self._free_merit = self._cost_share + self._latency_share
+        self._known: dict[str, Arm] = {}
+        self._table = Arms(extra=self.columns)
+        self._early: dict[str, dict[str, float]] = {}  # merged sums of arms that have not come yet
+        self._stale: set[Arm] = set()  # arms whose columns lag behind their sums
+        self._in_flight = 0
+        self._rated = 0.0
+        self._weight = 1.0  # of a result that comes in now; it grows, so that all older ones need no touch
+        self._growth = 1.0 if half_life is None else 2 ** (1 / half_life)
+
+    def refresh(self, arms: Arms, arm: Arm) -> None:
+        """Bring the policy's own columns up to date in `arm.row`; called before a choice if this arm changed."""
+
+    def facts(self, arm: Arm) -> dict[str, float | int | None]:  # noqa: ARG002 - for policies that say more
+        """What the policy adds to the statistics of an arm."""
+        return {}
+
+    # who is there
+
+    def enroll(
+        self,
+        arm: str,
+        *,
+        expected_cost_usd: float | None = None,
+        expected_latency_s: float | None = None,
+        is_local: bool = False,
+        streams: bool = False,
+    ) -> None:
+        """Make a row for a model or correct its facts; an expected cost or latency counts as ten seen ones."""
+        known = self._known.get(arm) or self._seat(arm)
+        known.expect_cost(self._possible(expected_cost_usd))
+        known.expected_latency_s = self._possible(expected_latency_s)
+        known.is_local = is_local
+        known.streams = streams
+        self._stale.add(known)
+
+    def _seat(self, name: str) -> Arm:
+        """A row of the next table, and the sums that were merged before the arm came."""
+        names = self._table.names
+        arm = Arm(name, row=names.index(None) if None in names else len(names))
+        early = self._early.pop(name, None)
+        if early is not None:
+            self._add(arm, early)
+        self._table = self._table.with_row(arm.row, name)
+        self._known[name] = arm
+        return arm
+
+    def retire(self, arm: str) -> None:
+        """The model leaves and is forgotten; what still comes of its calls is ignored."""
+        gone = self._known.pop(arm, None)
+        if gone is None:
+            self.ignored += 1
+            return
+        self._stale.discard(gone)
+        self._in_flight -= gone.pending
+        self._rated = sum(known.rated for known in self._known.values())
+        self._table = self._table.with_row(gone.row, None)
+
+    # calls
+
+    def begin(self, arm: str) -> None:
+        """A call leaves."""
+        known = self._known.get(arm)
+        if known is None:
+            self.ignored += 1
+            return
+        known.pending += 1
+        self._in_flight += 1
+        self._stale.add(known)
+
+    def release(self, arm: str) -> None:
+        """A call came to nothing that teaches."""
+        known = self._known.get(arm)
+        if known is None:
+            self.ignored += 1
+            return
+        if known.pending:
+            known.pending -= 1
+            self._in_flight -= 1
+        self._stale.add(known)
+
+    def settle(
+        self,
+        arm: str,
+        *,
+        quality: float | None,
+        cost_usd: float | None,
+        latency_s: float | None,
+        tokens_per_s: float | None = None,
+    ) -> None:
+        """A call ended; a quality outside [0, 1] raises ValueError, and None teaches nothing about quality."""
+        known = self._known.get(arm)
+        if known is None:
+            self.ignored += 1
+            return
+        if quality is not None and not 0.0 <= quality <= 1.0:
+            self.release(arm)
+            self._refuse(arm, quality)
+        if known.pending:
+            known.pending -= 1
+            self._in_flight -= 1
+        known.pulls += 1
+        if quality is not None:
+            known.rate(self._weight, quality)
+            self._rated += self._weight
+        possible = self._possible
+        known.measure(self._weight, possible(cost_usd), possible(latency_s), possible(tokens_per_s))
+        self._stale.add(known)  # last, as a choice in another thread may take it at once
+        if self._growth != 1.0:
+            self._age()
+
+    def revise(self, arm: str, *, old_quality: float, new_quality: float) -> None:
+        """A late rating replaces the quality that stood in for it; one outside [0, 1] raises ValueError."""
+        for quality in (old_quality, new_quality):
+            if not 0.0 <= quality <= 1.0:
+                self._refuse(arm, quality)
+        known = self._known.get(arm)
+        if known is None:
+            self.ignored += 1
+            return
+        known.revise(self._weight, old_quality, new_quality)
+        self._stale.add(known)
+
+    def _refuse(self, arm: str, quality: float) -> None:
+        self.refused += 1
+        raise ValueError(f"quality {quality!r} for {arm!r}: a number from 0 to 1, or None when unknown")
+
+    def _possible(self, number: float | None) -> float | None:
+        """The number if it can be true, else None; NaN, negative and absurd ones are counted and dropped."""
+        if number is None or 0.0 <= number <= LARGEST:
+            return number
+        self.dropped += 1
+        return None
+
+    # derived figures
+
+    def _freshen(self) -> None:
+        """Let the columns catch up: work put off until a choice needs it, and done once for many changes."""
+        stale = self._stale
+        while stale:
+            try:
+                arm = stale.pop()
+            except KeyError:  # a choice in another thread was quicker
+                break
+            self._write(arm)
+
+    def _write(self, arm: Arm) -> None:
+        """Bring everything derived from the sums of one arm up to date."""
+        arm.weigh(self._weight)
+        arm.merit = self._free_merit
+        if arm.cost_usd is not None:
+            arm.merit -= self._cost_share * arm.cost_usd / (arm.cost_usd + self.objective.cost_scale_usd)
+        if arm.latency_s is not None:
+            arm.merit -= self._latency_share * arm.latency_s / (arm.latency_s + self.objective.latency_scale_s)
+        self._table.lagging.add(arm)
+        self.refresh(self._table, arm)
+
+    def _age(self) -> None:
+        """Let the next result weigh more than all before it; now and then scale everything back."""
+        self._weight *= self._growth
+        if self._weight >= _RENORMALIZE_AT:
+            for arm in self._known.values():
+                arm.scale(1 / self._weight)
+            self._rated /= self._weight
+            self._weight = 1.0
+            self._stale.update(self._known.values())
+
+    # what others may read
+
+    def statistics(self) -> dict[str, dict[str, float | int | None]]:
+        """Every arm's figures by name; None stands for what is not known yet."""
+        self._freshen()
+        return {
+            arm.name: {
+                "pulls": arm.pulls,
+                "pending": arm.pending,
+                "mean_quality": arm.mean_quality,
+                "mean_cost_usd": arm.cost_usd,
+                "mean_latency_s": arm.latency_s,
+                "tokens_per_s": arm.tokens_per_s,
+                **self.facts(arm),
+            }
+            for arm in tuple(self._known.values())
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Everything learnt, as JSON; the states of several processes merge into what one would have learnt."""
+        arms = {arm.name: write_sums(arm, weight=self._weight) for arm in tuple(self._known.values())}
+        return {"selector": self.name, "format": FORMAT, "arms": {**self._early, **arms}}
+
+    def merge(self, state: Mapping[str, Any]) -> None:
+        """Add what another process, or an earlier run, has learnt; a record that cannot be true is dropped.
+
+        The policies share their sums, so a state may come from another kind of selector. Sums of arms that are
+        not enrolled yet wait for them.
+        """
+        for name, sums in read_sums(state):
+            known = self._known.get(name)
+            if sums is None:
+                self.dropped += 1
+            elif known is not None:
+                self._add(known, sums)
+                self._stale.add(known)
+            else:
+                waiting = self._early.setdefault(name, dict.fromkeys(sums, 0.0))
+                self._early[name] = {key: waiting[key] + number for key, number in sums.items()}
+
+    def _add(self, arm: Arm, sums: Mapping[str, float]) -> None:
+        add_sums(arm, sums, weight=self._weight)
+        self._rated += self._weight * sums["rated"]

@@ -1,0 +1,120 @@
+"""The contract of every selector: a policy writes `scores`, and the rest is here."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from orchestrator.core.outcome import Objective
+from orchestrator.selectors.arm import Arm
+from orchestrator.selectors.arms import Arms, Column
+from orchestrator.selectors.memory import Memory
+from orchestrator.selectors.slate import Choice, Slate
+
+__all__ = ["Arm", "Arms", "Choice", "Column", "ModelSelector", "Slate"]
+
+_REFUSED = -math.inf
+_NO_OPINION = -1e300  # what a NaN counts as: behind every real score, ahead of a refusal
+
+
+class ModelSelector(Memory, ABC):
+    """Picks one of the models that fit, and learns from what became of the call.
+
+    A policy is one method, `scores`. Writing calls (`enroll` to `settle`, `merge`) come from one thread at a
+    time; `choose` and `order` may run beside them.
+
+    >>> class Cheapest(ModelSelector):
+    ...     name, deterministic = "cheapest", True
+    ...     def scores(self, arms, objective, rng):
+    ...         return -arms.cost_usd
+    >>> selector = Cheapest()
+    >>> selector.enroll("a", expected_cost_usd=0.03)
+    >>> selector.enroll("b", expected_cost_usd=0.01)
+    >>> selector.choose(selector.slate(["a", "b"]), np.random.default_rng(0)).arm
+    'b'
+    """
+
+    deterministic: ClassVar[bool] = False
+    breaks_ties: ClassVar[bool] = True  # False where `scores` itself sees to it that equals take turns
+
+    @abstractmethod
+    def scores(self, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:
+        """One number a row, in a fresh array: larger is better, -inf refuses the arm, NaN ranks it last."""
+
+    def refuses(self, arm: str) -> str | None:  # noqa: ARG002 - a policy without hard limits refuses nobody
+        """Why this arm may not be chosen at present, or None."""
+        return None
+
+    def worth(self, arms: Arms, objective: Objective) -> Column:
+        """The worth of every arm by its means."""
+        return arms.mean * (objective.quality / objective.total) + self.merit(arms, objective)
+
+    def merit(self, arms: Arms, objective: Objective) -> Column:
+        """The worth of cost and latency alone, not to be written to; unknown counts as free and instant."""
+        if objective is self.objective:
+            return arms.merit
+        cheap = 1 / (1 + np.nan_to_num(arms.cost_usd) / objective.cost_scale_usd)
+        quick = 1 / (1 + np.nan_to_num(arms.latency_s) / objective.latency_scale_s)
+        merit: Column = (objective.cost * cheap + objective.latency * quick) / objective.total
+        return merit
+
+    def slate(self, arms: Sequence[str]) -> Slate:
+        """The candidates of a decision; keep it as long as the same arms stand. Strangers count as refused."""
+        return Slate(tuple(arms), self._table)
+
+    def choose(self, slate: Slate, rng: np.random.Generator, objective: Objective | None = None) -> Choice:
+        """The candidate with the best score; equals go by fewest trials, then by their order in the slate.
+
+        Raises ValueError, with the reasons, when the slate is empty or every candidate is refused.
+        """
+        if self._stale:
+            self._freshen()
+        table = self._table
+        scores = self.scores(table, self.objective if objective is None else objective, rng)
+        if slate.rows is not None or slate.version != table.version:
+            scores = _among(slate, table, scores)
+        best: np.intp | int = scores.argmax()
+        score = scores.item(best)
+        if not score > _REFUSED:  # also when it is NaN, which argmax prefers
+            scores = _ranked_last(scores)
+            best = scores.argmax()
+            score = scores.item(best)
+            if score == _REFUSED:
+                raise ValueError(self._why_nobody(slate))
+        if self.breaks_ties:
+            tied = scores == score
+            if np.count_nonzero(tied) > 1:
+                best = np.where(tied, -_among(slate, table, table.trials), _REFUSED).argmax()
+        return Choice(slate.arms[best], score, scores, 1.0 if self.deterministic else None)
+
+    def order(self, slate: Slate, rng: np.random.Generator, objective: Objective | None = None) -> list[str]:
+        """The candidates that are not refused, best first: whom to ask when the first choice fails."""
+        self._freshen()
+        scores = self.scores(self._table, self.objective if objective is None else objective, rng)
+        scores = _ranked_last(_among(slate, self._table, scores))
+        return [slate.arms[i] for i in np.argsort(-scores, kind="stable") if scores[i] > _REFUSED]
+
+    def _why_nobody(self, slate: Slate) -> str:
+        why = (
+            f"{name!r}: {self.refuses(name) or 'it is not enrolled, or its score refuses it'}" for name in slate.arms
+        )
+        return f"No models available: {'; '.join(why)}"
+
+
+def _among(slate: Slate, table: Arms, column: Column) -> Column:
+    """The candidates' numbers in their order; -inf for who is not enrolled, as by then it has left."""
+    if not slate.arms:
+        raise ValueError("No models available: the slate is empty; register a model or ask for less")
+    if slate.version == table.version:
+        return column if slate.rows is None else column.take(slate.rows)
+    rows = (table.row_of.get(name) for name in slate.arms)
+    return np.array([_REFUSED if row is None else column[row] for row in rows], dtype=np.float64)
+
+
+def _ranked_last(scores: Column) -> Column:
+    """The scores with every NaN behind the rest."""
+    return np.where(np.isnan(scores), _NO_OPINION, scores)
