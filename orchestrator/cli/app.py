@@ -1,0 +1,45 @@
+"""The commands, gathered; each imports what it needs when it runs, so that --help is quick."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.ask import ask
+from orchestrator.cli.demo.command import demo
+from orchestrator.cli.explain import explain
+from orchestrator.cli.models import models
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="orchestrator",
+    help="Decides which model answers a prompt, and makes sure that one does.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they might hold keys and prompts
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer's contract
+    if asked:
+        from importlib import import_module
+
+        typer.echo(f"orchestrator {import_module('orchestrator').__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Decides which model answers a prompt, and makes sure that one does."""
+
+
+for command in (demo, ask, models, explain):
+    app.command()(command)
