@@ -1,4 +1,4 @@
-"""A server that costs nothing: one prepared OpenAI-dialect reply, JSON or 20 streamed chunks in one write."""
+"""A server that costs nothing: one prepared reply of OpenAI's shape, JSON or 20 streamed chunks in one write."""
 
 from __future__ import annotations
 
@@ -9,17 +9,37 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-WORDS = "The answer is forty two, as everyone who has read the guide to the galaxy will gladly tell you today.".split()
+ANSWER = "The answer is forty two, as everyone who has read the guide to the galaxy will gladly tell you today."
+WORDS = ANSWER.split()
 
 
 def _json_reply() -> bytes:
-    message = {"role": "assistant", "content": " ".join(WORDS * 5)}
-    usage = {"prompt_tokens": 40, "completion_tokens": 110, "total_tokens": 150}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    body = json.dumps(
-        {"id": "c-1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
-    ).encode()
-    return _http(b"application/json", body)
+    message = {"role": "assistant", "content": " ".join([ANSWER] * 5)}
+    message |= {"refusal": None, "annotations": []}
+    usage = {
+        "prompt_tokens": 40,
+        "completion_tokens": 110,
+        "total_tokens": 150,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    reply = {
+        "id": "chatcmpl-0123456789abcdef",
+        "object": "chat.completion",
+        "created": 1767225600,
+        "model": "m",
+        "choices": [choice],
+        "usage": usage,
+        "service_tier": "default",
+        "system_fingerprint": "fp_0123456789",
+    }
+    return _http(b"application/json", json.dumps(reply).encode())
 
 
 def _stream_reply() -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +83,7 @@ async def attempt(
     """Ask once; the outcome tells success from failure. Set-up faults and cancellation pass through."""
     started = clock.monotonic()
     try:
-        async with clock.timeout(limit_s):
+        with clock.timeout(limit_s):
             reply = await model.send(request)
     except Exception as error:
         if is_set_up_fault(error):
@@ -201,12 +201,19 @@ class StreamTally:
         return outcome
 
 
+def _own_deadline(request: Request) -> float | None:
+    """The caller's limit on the whole request, taken out of what is sent; attempts have none where there is one."""
+    request.params.pop("max_attempts", None)
+    limit_s: float | None = request.params.pop("deadline_s", None)
+    return limit_s
+
+
 class _Alone:
     """Carries out the calls of a model that belongs to no registry: one attempt, counted in its own metrics."""
 
     async def call(self, model: Model, request: Request) -> ChatResponse:
         """Ask once."""
-        reply, outcome = await attempt(model, request)
+        reply, outcome = await attempt(model, request, limit_s=_own_deadline(request))
         model.metrics.record(outcome)
         if reply is None:
             assert outcome.error is not None
@@ -215,6 +222,7 @@ class _Alone:
 
     async def stream(self, model: Model, request: Request) -> AsyncIterator[Chunk]:
         """Ask once, in pieces."""
+        _own_deadline(request)
         tally = StreamTally(SYSTEM_CLOCK)
         try:
             async with aclosing(model.open_stream(request)) as pieces:

@@ -184,6 +184,8 @@ class ModelInfo(BaseModel):
         yield self.id
         yield from self.aliases
         yield self.name
+        yield f"{self.provider}/{self.name}"
+        yield f"{self.provider}:{self.name}"
 
 
 def _plain_shape(raw: dict[str, Any]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class Message(NamedTuple):
         """A turn from ours or from OpenAI's form (`role`, `content` as text or parts, `tool_calls`, `tool_call_id`)."""
         if isinstance(spec, Message):
             return spec
-        role = "system" if spec.get("role") == "developer" else spec.get("role")
+        role: Any = "system" if spec.get("role") == "developer" else spec.get("role")
         if role not in _ROLES:
             raise TypeError(f"a message has a role among {', '.join(_ROLES)}, not {role!r}")
         calls = tuple(_call_of(call) for call in spec.get("tool_calls") or ())
@@ -224,7 +224,7 @@ class Request:
         return f"<Request of {len(self.messages)} messages, {len(self.tools)} tools, {sorted(self.params)}>"
 
 
-def _messages_of(prompt: Prompt) -> tuple[Message, ...]:
+def _messages_of(prompt: Any) -> tuple[Message, ...]:
     if isinstance(prompt, str):
         return (Message("user", prompt),)
     if isinstance(prompt, Message | Mapping):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -53,7 +53,8 @@ class Model:
     HELLO custom/echo 1
     """
 
-    info: ModelInfo
+    id: str
+    _info: ModelInfo
     _own_generate: ClassVar[Callable[..., Any] | None] = None
     _provider_send: ClassVar[Callable[..., Any] | None] = None  # what super() reaches in a subclass of a provider class
     _provider_stream: ClassVar[Callable[..., Any] | None] = None
@@ -164,7 +165,7 @@ class Model:
             raise ModelProviderError(self.setup_issue() or f"{self.id!r} has no generate_response")
         return await custom.ask(self, own, request)
 
-    async def open_stream(self, request: Request) -> AsyncIterator[Chunk]:
+    async def open_stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """The provider's answer in pieces; a model without streaming gives one piece."""
         own = type(self)._own_stream  # noqa: SLF001 - our own class
         if own is None:
@@ -198,9 +199,14 @@ class Model:
     # what is known, read through
 
     @property
-    def id(self) -> str:
-        """The name in the registry."""
-        return self.info.id
+    def info(self) -> ModelInfo:
+        """Everything that is declared about it."""
+        return self._info
+
+    @info.setter
+    def info(self, info: ModelInfo) -> None:
+        self._info = info
+        self.id = info.id  # the name in the registry, read many times a call
 
     @property
     def name(self) -> str:

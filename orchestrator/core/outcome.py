@@ -79,6 +79,13 @@ class Outcome:
         return self.error is None or self.error.blame not in (Blame.CALLER, Blame.MISMATCH)
 
     @property
+    def tokens_per_s(self) -> float | None:
+        """Output tokens a second while they were flowing; None where tokens or time are not known."""
+        tokens = self.usage.completion_tokens
+        flowing_s = self.latency_s if self.ttft_s is None else self.latency_s - self.ttft_s
+        return tokens / flowing_s if tokens and flowing_s > 0 else None
+
+    @property
     def attempt(self) -> Attempt:
         """The short form that replies and errors carry."""
         return Attempt(

@@ -104,6 +104,7 @@ class ChatResponse:
     raw_finish: str | None
     upstream_model: str | None
     raw: Any
+    _rater: Rater | None
 
     def __init__(
         self,

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _USUAL_TOKENS = 500  # of input and of output, where nothing better is known
+_A_PAGE = 1_000  # tokens, or characters: every chat model takes that much
 _TRUST_LIVE_FROM = 5  # calls before a measured mean replaces a declared figure
 
 
@@ -66,10 +67,8 @@ class Requirements:
 
     def __post_init__(self) -> None:
         # worked out once: every choice looks its needs up by it
-        names = (self.capabilities, self.exclude_models, self.models, self.tags, self.provider, self.implied, self.tried)
-        bounds = (self.max_cost, self.min_speed, self.max_latency, self.context_length, self.is_local, self.strict)
-        sizes = (self.input_tokens, self.output_tokens, self.custom_filter)
-        object.__setattr__(self, "_hash", hash((names, bounds, sizes)))
+        facts = tuple(getattr(self, name) for name in self.__slots__ if name != "_hash")
+        object.__setattr__(self, "_hash", hash(facts))
 
     def __hash__(self) -> int:
         return self._hash
@@ -171,8 +170,11 @@ def implied_by(request: Request, wanted: Requirements) -> dict[str, Any]:
     if not isinstance(request.prompt, str) and request.has_images:
         implied.add("vision")
     found: dict[str, Any] = {"implied": frozenset(implied)} if implied else {}
+    prompt = request.prompt
+    if wanted.max_cost is None and isinstance(prompt, str) and len(prompt) < _A_PAGE and len(request.messages) == 1:
+        return found
     tokens = prompt_tokens(request)
-    if wanted.max_cost is not None or tokens > 1_000:  # every chat model takes a page of text
+    if wanted.max_cost is not None or tokens > _A_PAGE:
         found["input_tokens"] = _round_up(tokens)
         most = most_output_tokens(request)
         if most is not None:

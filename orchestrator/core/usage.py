@@ -68,28 +68,33 @@ class UsageStats:
         estimated: bool = False,
     ) -> None:
         prompt, completion = token_count(prompt_tokens), token_count(completion_tokens)
-        self.cache_read_tokens = _part(cache_read_tokens, prompt)
-        self.cache_write_tokens = _part(cache_write_tokens, _less(prompt, self.cache_read_tokens))
-        self.reasoning_tokens = _part(reasoning_tokens, completion)
-        self.input_tokens = _less(_less(prompt, self.cache_read_tokens), self.cache_write_tokens)
-        self.output_tokens = _less(completion, self.reasoning_tokens)
+        read = None if cache_read_tokens is None else _part(cache_read_tokens, prompt)
+        rest = prompt if read is None else _less(prompt, read)
+        written = None if cache_write_tokens is None else _part(cache_write_tokens, rest)
+        hidden = None if reasoning_tokens is None else _part(reasoning_tokens, completion)
+        self.cache_read_tokens, self.cache_write_tokens, self.reasoning_tokens = read, written, hidden
+        self.input_tokens = rest if written is None else _less(rest, written)
+        self.output_tokens = completion if hidden is None else _less(completion, hidden)
         self.cost_usd = None if cost_usd is None else _money(cost_usd)
         self.estimated = estimated
 
     @property
     def prompt_tokens(self) -> int | None:
         """All tokens sent, cached ones included."""
-        return _sum(self.input_tokens, self.cache_read_tokens, self.cache_write_tokens)
+        total: int | None = _sum(self.input_tokens, self.cache_read_tokens, self.cache_write_tokens)
+        return total
 
     @property
     def completion_tokens(self) -> int | None:
         """All tokens produced, reasoning included: what is billed as output."""
-        return _sum(self.output_tokens, self.reasoning_tokens)
+        visible, hidden = self.output_tokens, self.reasoning_tokens
+        return visible if hidden is None else hidden if visible is None else visible + hidden
 
     @property
     def total_tokens(self) -> int | None:
         """Sent and produced; None when neither is known."""
-        return _sum(self.prompt_tokens, self.completion_tokens)
+        total: int | None = _sum(self.prompt_tokens, self.completion_tokens)
+        return total
 
     def with_cost(self, cost_usd: float | None) -> UsageStats:
         """The same counts with a cost."""

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from orchestrator.errors import ProviderConfigError
 
-__all__ = ["as_secret", "key_from_environment", "missing_key"]
+__all__ = ["address_from_environment", "as_secret", "key_from_environment", "missing_key"]
 
 
 def as_secret(key: str | SecretStr | None) -> SecretStr | None:
@@ -23,6 +23,12 @@ def as_secret(key: str | SecretStr | None) -> SecretStr | None:
 def key_from_environment(variables: Sequence[str]) -> SecretStr | None:
     """The first variable that is set and not empty."""
     return next((key for name in variables if (key := as_secret(os.environ.get(name)))), None)
+
+
+def address_from_environment(provider: str) -> str | None:
+    """Where else to find a provider: `<PROVIDER>_BASE_URL`, as the vendors' own clients read it."""
+    variable = "".join(letter if letter.isalnum() else "_" for letter in provider).upper()
+    return os.environ.get(f"{variable}_BASE_URL") or None
 
 
 def missing_key(provider: str, variables: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from orchestrator.core.info import ModelCapabilities, ModelInfo
 from orchestrator.integrations.service import Service
 
-__all__ = ["described", "family_of"]
+__all__ = ["completed", "described", "family_of"]
 
 
 class Family(NamedTuple):
@@ -23,7 +23,7 @@ class Family(NamedTuple):
 _CHAT = "function_calling structured_output"
 _SEES = f"{_CHAT} vision"
 _THINKS = f"{_SEES} reasoning"
-_VECTORS = "embeddings -text_generation -streaming"
+_VECTORS = "embeddings -text_generation -code_generation -streaming"
 
 # the longest prefix that fits wins
 _FAMILIES = (
@@ -96,8 +96,23 @@ def described(name: str, service: Service, facts: Mapping[str, Any]) -> ModelInf
     return ModelInfo(**(known | {key: value for key, value in facts.items() if key != "capabilities"}))
 
 
+def completed(info: ModelInfo) -> ModelInfo:
+    """A description with what its family is known for wherever it says nothing itself.
+
+    >>> completed(ModelInfo(id="openai/gpt-4o", provider="openai", name="gpt-4o")).capabilities.has("vision")
+    True
+    """
+    family = family_of(info.provider, info.name)
+    known: dict[str, Any] = {"capabilities": _capabilities(family, info.capabilities)}
+    if info.context_window is None and family is not None:
+        known["context_window"] = family.context_window
+    return info.model_copy(update=known)
+
+
 def _capabilities(family: Family | None, given: Any) -> ModelCapabilities:
-    words = ["text_generation", "streaming", *(family.features.split() if family is not None else ())]
+    words = ["text_generation", "streaming"]
+    if family is not None:
+        words += ["code_generation", *family.features.split()]
     known = {word.lstrip("-"): not word.startswith("-") for word in words}
     if given is None:
         return ModelCapabilities.model_validate(known)

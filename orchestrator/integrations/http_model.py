@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from hashlib import blake2b
 from typing import Any, ClassVar, Self
 
 from pydantic import SecretStr
@@ -14,9 +14,9 @@ from orchestrator.core.model import Model
 from orchestrator.errors import MalformedResponseError, ModelProviderError, ProviderAPIError
 from orchestrator.integrations import strict_json, transport
 from orchestrator.integrations.addresses import checked_base_url
-from orchestrator.integrations.credentials import as_secret, key_from_environment, missing_key
+from orchestrator.integrations.credentials import address_from_environment, as_secret, key_from_environment, missing_key
 from orchestrator.integrations.dialects.listing import ListedModel
-from orchestrator.integrations.families import described
+from orchestrator.integrations.families import completed, described
 from orchestrator.integrations.line import Line, signed
 from orchestrator.integrations.service import Service
 
@@ -59,9 +59,12 @@ class HTTPModel(Model):
             given = {"id": id, "capabilities": capabilities, "constraints": constraints}
             facts |= {key: value for key, value in given.items() if value is not None}
             info = described(name, self._service, facts)
+        else:
+            info = completed(info)
         super().__init__(info)
         self._api_key = as_secret(api_key) or as_secret(info.api_key)
-        self._base_url = base_url or info.base_url or self._service.base_url
+        found = address_from_environment(self._service.provider)
+        self._base_url = base_url or info.base_url or found or self._service.base_url
         if self._base_url is not None:
             self._base_url = checked_base_url(self._base_url, allow_http=allow_http)
         self._extra_headers = dict(headers or {})
@@ -84,17 +87,10 @@ class HTTPModel(Model):
         except ProviderAPIError as error:
             raise signed(error, self.id, self._private(request))  # noqa: B904 - the very same error
 
-    async def open_stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    def open_stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """The answer in pieces; a stream that breaks raises with `text_so_far`."""
         line = self._line or self._connect()
-        try:
-            body = strict_json.dumps(line.dialect.encode(request, line.model, stream=True))
-            chunks = line.listen(body, line.dialect.reader(), lambda: self._private(request))
-            async with aclosing(chunks):
-                async for chunk in chunks:
-                    yield chunk
-        except ProviderAPIError as error:
-            raise signed(error, self.id, self._private(request))  # noqa: B904 - the very same error
+        return line.listen(request, self.id, lambda: self._private(request))
 
     async def send_embeddings(self, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
         """One vector a text, in order."""
@@ -141,6 +137,18 @@ class HTTPModel(Model):
     async def cleanup(self) -> None:
         """Forget what was prepared; pooled connections are the loop's and close with it (or by `close_sessions`)."""
         self._line = None
+
+    @property
+    def base_url(self) -> str | None:
+        """Where its calls go."""
+        return self._base_url
+
+    @property
+    def key_id(self) -> str:
+        """A digest of provider and key: equal for models that share a key, and of no use to anyone else."""
+        key = self._key()
+        shared = f"{self.provider}\n{self._base_url}\n{'' if key is None else key.get_secret_value()}"
+        return blake2b(shared.encode(), digest_size=8, person=b"key-id").hexdigest()
 
     @property
     def wire_name(self) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.messages import Chunk
+from orchestrator.core.messages import Chunk, Request
 from orchestrator.core.model import last_chunk
 from orchestrator.errors import (
     MalformedResponseError,
@@ -98,11 +98,12 @@ class Line:
         return answer
 
     async def listen(
-        self, body: bytes, reader: StreamReader, private: Callable[[], Sequence[str]]
+        self, request: Request, model_id: str, private: Callable[[], Sequence[str]]
     ) -> AsyncGenerator[Chunk, None]:
         """The chunks of a stream, the closing one last; a break raises with `text_so_far`."""
-        response = await self._open(body)
+        reader, response = self.dialect.reader(), None
         try:
+            response = await self._open(strict_json.dumps(self.dialect.encode(request, self.model, stream=True)))
             if response.status != 200:
                 raise self._failed(await transport.body_of(response, self._provider), private())
             if _is_whole(response):
@@ -122,9 +123,10 @@ class Line:
             yield reader.finish()
         except ProviderAPIError as error:
             error.text_so_far = error.text_so_far or reader.text
-            raise
+            raise signed(error, model_id, private())  # noqa: B904 - the very same error
         finally:
-            await transport.let_go(response, over=reader.done)
+            if response is not None:
+                await transport.let_go(response, over=reader.done)
 
     async def _open(self, body: bytes) -> ClientResponse:
         warm, self._warm = self._warm, False

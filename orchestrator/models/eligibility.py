@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.model import Model
 from orchestrator.core.requirements import Requirements, why_not
+from orchestrator.errors import OrchestratorError
 from orchestrator.models.health_monitor import ModelHealthMonitor
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Eligibility:
         out: list[str] = []
         until = _FOREVER
         for model_id, model in tuple(models.items()):
-            unready = model.setup_issue()
+            unready = _unready(model)
             if unready is not None:
                 until = min(until, self._health.clock.monotonic() + _SETUP_AGAIN_S)
             reason = unready or why_not(model, wanted) or self._selector.refuses(model_id)
@@ -88,6 +89,16 @@ class Eligibility:
         panic = not fit and bool(out)
         ids = tuple(out if panic else fit)
         return Eligible(ids, self._selector.slate(ids), reasons, until=until, panic=panic)
+
+
+def _unready(model: Model) -> str | None:
+    """Why a model cannot be called; one whose own check fails is out, and the others are not."""
+    try:
+        return model.setup_issue()
+    except OrchestratorError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - the boundary: a provider of the user's may raise anything
+        return f"cannot be set up: {type(error).__name__}"
 
 
 _FOREVER = float("inf")

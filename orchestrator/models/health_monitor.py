@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HealthStatus", "ModelHealthMonitor"]
 
+_log = logging.getLogger(__name__)
 Status = Literal["unknown", "healthy", "limited", "recovering", "unhealthy"]
 _FIRST_LIMIT_S, _MAX_LIMIT_S, _MAX_TOLD_S = 1.0, 60.0, 3600.0
 _GONE_S = 300.0
@@ -172,7 +174,10 @@ class ModelHealthMonitor:
         old, vitals.status = vitals.status, status
         if old != status:
             for listener in self._listeners:
-                listener(model.id, old, status)
+                try:
+                    listener(model.id, old, status)
+                except Exception:  # noqa: BLE001 - a listener's fault must never be the caller's
+                    _log.exception("a listener failed on %r becoming %s", model.id, status)
 
     def _of(self, model: Model) -> _Vitals:
         vitals = self._vitals.get(model.id)
@@ -224,7 +229,7 @@ class ModelHealthMonitor:
         """Ask the model's own `health_check`; an exception counts as a failure and is named in the issues."""
         vitals = self._of(model)
         try:
-            async with self.clock.timeout(10):
+            with self.clock.timeout(10):
                 fit = bool(await model.health_check())
             issue = "health check says no"
         except Exception as error:  # noqa: BLE001 - the boundary: a user's health check may raise anything

@@ -5,9 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    ValuesView,
+)
 from contextlib import suppress
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
 from orchestrator.core.info import ModelInfo
@@ -17,12 +26,14 @@ from orchestrator.core.outcome import Objective
 from orchestrator.core.prices import PriceBook
 from orchestrator.core.requirements import Requirements, why_not
 from orchestrator.errors import AmbiguousModelError, DuplicateModelError, ModelNotFoundError, NoEligibleModelsError
-from orchestrator.integrations.providers import known_providers, model_from
+from orchestrator.integrations.providers import known_providers
 from orchestrator.models.admission import Admission
 from orchestrator.models.collectors import collector_subscriber
 from orchestrator.models.eligibility import Eligibility, Eligible
+from orchestrator.models.entries import Entry, model_of, within
 from orchestrator.models.health_monitor import HealthStatus, ModelHealthMonitor
 from orchestrator.models.names import Names, inferred_provider, split_provider
+from orchestrator.models.recall import Recall
 from orchestrator.models.selection import Selection
 from orchestrator.models.service import ModelService, split_wanted
 from orchestrator.models.settlement import Settlement, Subscriber
@@ -35,6 +46,9 @@ from orchestrator.selectors import (
     UCBModelSelector,
     selector_named,
 )
+
+if TYPE_CHECKING:
+    from orchestrator.core.cache import ModelCache
 
 __all__ = [
     "CostBasedSelector",
@@ -54,7 +68,8 @@ class ModelRegistry(MutableMapping[str, Model]):
     """A mapping from ids to models that also chooses among them and answers prompts.
 
     Reads take no lock: every change puts a new mapping in place. `selection_strategy` names a selector, or
-    `model_selector` is one; the same goes for `health_check_interval` (seconds) and `health_monitor`. Background
+    `model_selector` is one; the same goes for `health_check_interval` (seconds) and `health_monitor`, and for
+    `cache_responses=True` and `cache`. Background
     health checks run inside `async with registry:` only; learning, failover and accounting always do.
 
     >>> from orchestrator.core.model import Model
@@ -72,6 +87,7 @@ class ModelRegistry(MutableMapping[str, Model]):
         *,
         model_selector: ModelSelector | None = None,
         health_monitor: ModelHealthMonitor | None = None,
+        cache: ModelCache | None = None,
         objective: Objective | None = None,
         metrics: Mapping[str, Any] | None = None,
         usage_service: UsageService | None = None,
@@ -84,6 +100,7 @@ class ModelRegistry(MutableMapping[str, Model]):
 
         _one_of(selection_strategy=selection_strategy, model_selector=model_selector)
         _one_of(health_check_interval=health_check_interval, health_monitor=health_monitor)
+        _one_of(cache_responses=cache_responses, cache=cache)
         self.clock = clock
         options = {} if objective is None else {"objective": objective}
         self.selector = selector_named(model_selector or selection_strategy or "ucb", **options)
@@ -94,6 +111,7 @@ class ModelRegistry(MutableMapping[str, Model]):
         self.settlement = Settlement(self.selector, self.health, self.usage, clock, self._siblings)
         if metrics:
             self.settlement.subscribe(collector_subscriber(metrics))
+        self.recall = Recall(_cache(clock) if cache_responses else cache, self.record_feedback)
         self.admission = Admission(clock)
         self.service = ModelService(self, deadline_s=deadline_s, max_attempts=max_attempts, rng=random.Random(seed))
         self._models: dict[str, Model] = {}
@@ -109,7 +127,7 @@ class ModelRegistry(MutableMapping[str, Model]):
     @overload
     def __getitem__(self, key: str) -> Model: ...
     @overload
-    def __getitem__(self, key: list[str] | tuple[str, ...]) -> list[Model]: ...  # type: ignore[overload-overlap]  # wider than a mapping on purpose
+    def __getitem__(self, key: list[str] | tuple[str, ...]) -> list[Model]: ...
     @overload
     def __getitem__(self, key: Callable[[Model], bool]) -> list[Model]: ...
     def __getitem__(self, key: Any) -> Any:
@@ -123,7 +141,7 @@ class ModelRegistry(MutableMapping[str, Model]):
             return [model for model in self.values() if key(model)]
         raise TypeError(f"a key is an id, a list of ids or a function of a model, not {type(key).__name__}")
 
-    def __setitem__(self, key: str, value: Model | ModelInfo | Mapping[str, Any]) -> None:
+    def __setitem__(self, key: str, value: Entry) -> None:
         self._insert(key, value, replace=True)
 
     def __delitem__(self, key: str) -> None:
@@ -135,12 +153,20 @@ class ModelRegistry(MutableMapping[str, Model]):
     def __len__(self) -> int:
         return len(self._models)
 
+    def values(self) -> ValuesView[Model]:
+        """The models of this moment; a later change does not reach into the loop over them."""
+        return self._models.values()
+
+    def items(self) -> ItemsView[str, Model]:
+        """Ids and models of this moment."""
+        return self._models.items()
+
     def __contains__(self, key: object) -> bool:
         with suppress(AmbiguousModelError):
             return isinstance(key, str) and (key in self._models or self._known_names().find(key) is not None)
         return False
 
-    def register_model(self, model: Model | ModelInfo | Mapping[str, Any]) -> Model:
+    def register_model(self, model: Entry) -> Model:
         """Add a model under its own id; an id that is taken is a DuplicateModelError."""
         return self._insert(None, model, replace=False)
 
@@ -178,15 +204,15 @@ class ModelRegistry(MutableMapping[str, Model]):
         """The models that meet the requirements, one by one; an unknown context size meets no bound."""
         needs = Requirements.of(capabilities=has_capabilities, **wanted)
         for model in self._models.values():
-            if why_not(model, needs) is None and _within(model.context_size, min_context_size, max_context_size):
+            if why_not(model, needs) is None and within(model.context_size, min_context_size, max_context_size):
                 yield model
 
-    def _insert(self, key: str | None, value: Model | ModelInfo | Mapping[str, Any], *, replace: bool) -> Model:
+    def _insert(self, key: str | None, value: Entry, *, replace: bool) -> Model:
         if isinstance(value, Model) and key not in (None, value.id) and self._models.get(value.id) is value:
             raise DuplicateModelError(
                 f"this very model is already registered as {value.id!r}; give it an alias instead"
             )
-        model = _as_model(key, value)
+        model = model_of(key, value)
         if model.cost is None:
             model.cost = PriceBook.default().cost_of(model.provider, model.name)
         with self._lock:
@@ -204,7 +230,8 @@ class ModelRegistry(MutableMapping[str, Model]):
 
     def _adopt(self, model_id: str) -> Model:
         """Register a model of a known provider at its first use; one instance, however many threads race for it."""
-        provider, name = split_provider(model_id, frozenset(known_providers())) or (inferred_provider(model_id), model_id)
+        known = frozenset(known_providers())
+        provider, name = split_provider(model_id, known) or (inferred_provider(model_id), model_id)
         if provider is None:
             raise ModelNotFoundError.named(model_id, list(self._models))
         try:
@@ -317,7 +344,7 @@ class ModelRegistry(MutableMapping[str, Model]):
     # the life cycle
 
     async def __aenter__(self) -> Self:
-        self._background = [asyncio.create_task(self.health.run(self._models.values), name="health")]
+        self._background = [asyncio.create_task(self.health.run(self.values), name="health")]
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -334,29 +361,19 @@ class ModelRegistry(MutableMapping[str, Model]):
 
         for model in self._models.values():
             await model.cleanup()
+        if self.recall.cache is not None:
+            await self.recall.cache.close()
         await close_sessions()
 
     def __repr__(self) -> str:
         return f"<ModelRegistry of {len(self)} models, {type(self.selector).__name__}>"
 
 
-def _as_model(key: str | None, value: Model | ModelInfo | Mapping[str, Any]) -> Model:
-    """One entry from any of its forms, under the key it was given."""
-    if isinstance(value, Mapping):
-        value = ModelInfo(**({"id": key, **value} if key is not None else value))
-    if not isinstance(value, Model | ModelInfo):
-        raise TypeError(f"register a Model, a ModelInfo or a mapping with its fields, not {type(value).__name__}")
-    model = model_from(value) if isinstance(value, ModelInfo) else value
-    if key is not None and key != model.id:
-        aliases = (*model.info.aliases, model.info.id)
-        model.info = model.info.model_copy(update={"id": key, "aliases": aliases})
-    return model
+def _cache(clock: Clock) -> ModelCache:
+    """The cache of `cache_responses=True`: in memory, for an hour."""
+    from orchestrator.core.cache import ModelCache
 
-
-def _within(size: int | None, least: int | None, most: int | None) -> bool:
-    if least is None and most is None:
-        return True
-    return size is not None and (least is None or size >= least) and (most is None or size <= most)
+    return ModelCache(clock=clock)
 
 
 def _one_of(**options: Any) -> None:

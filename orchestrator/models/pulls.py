@@ -53,6 +53,8 @@ class Pulls:
             self._selector.begin(model.id)
 
     def _drop_expired(self) -> None:
+        if not self._by_age:
+            return
         now = self._clock.monotonic()
         while self._by_age and (not self._by_age[0].open or self._by_age[0].expires_at <= now):
             oldest = self._by_age.popleft()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 from orchestrator.core.clock import Clock
 
@@ -36,7 +37,7 @@ class Ratings:
         if len(pending) > self._max_count or pending[oldest][2] < now - self._max_age_s:
             del pending[oldest]
 
-    def take(self, response_id: str, quality: float) -> tuple[str, float] | None:
+    def take(self, response_id: str, quality: Any) -> tuple[str, float] | None:
         """Model and quality to be replaced; None when nothing changes."""
         if isinstance(quality, bool) or not isinstance(quality, int | float) or not 0 <= quality <= 1:
             raise ValueError(f"quality={quality!r}: give a number from 0 (useless) to 1 (perfect)")

@@ -143,7 +143,7 @@ class Route:
     def _pause_before_same(self, error: ProviderAPIError) -> float:
         """How long to wait before the same model is asked again, or the error if it should not be."""
         made = len(self.attempts)
-        pause_s = self._rng.random() * min(_MAX_BACK_OFF_S, _BACK_OFF_S * 2**made)  # full jitter
+        pause_s: float = self._rng.random() * min(_MAX_BACK_OFF_S, _BACK_OFF_S * 2**made)  # full jitter
         if error.blame is Blame.LIMIT and error.retry_after_s is not None:
             pause_s = error.retry_after_s
         elif not error.again:

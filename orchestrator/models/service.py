@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
@@ -59,8 +60,8 @@ class ModelService:
 
             registry = default_registry()
         self.registry = registry
-        self.deadline_s = deadline_s
-        self.max_attempts = max_attempts
+        self.deadline_s = _limit("deadline_s", deadline_s, int | float)
+        self.max_attempts = _limit("max_attempts", max_attempts, int)
         self._rng = rng if rng is not None else random.Random()
         if usage_service is not _USE_REGISTRY:
             registry.settlement.usage = usage_service
@@ -91,11 +92,15 @@ class ModelService:
 
     async def call(self, model: Model, request: Request) -> ChatResponse:
         """This very model's answer; its passing failures are retried, others are not asked."""
-        return await self._answer(request, self._route(request, {}, only=model))
+        return await self.registry.recall.answer(
+            request, model, {}, lambda: self._answer(request, self._route(request, {}, only=model))
+        )
 
     async def generate(self, request: Request, wanted: dict[str, Any]) -> ChatResponse:
         """The answer of the best model that meets the requirements; on failure of the next best."""
-        return await self._answer(request, self._route(request, wanted))
+        return await self.registry.recall.answer(
+            request, None, wanted, lambda: self._answer(request, self._route(request, wanted))
+        )
 
     async def _answer(self, request: Request, route: Route) -> ChatResponse:
         settlement = self.registry.settlement
@@ -120,11 +125,15 @@ class ModelService:
 
     def stream(self, model: Model, request: Request) -> AsyncIterator[Chunk]:
         """This very model's answer in pieces."""
-        return self._stream(request, self._route(request, {}, only=model))
+        return self.registry.recall.stream(
+            request, model, {}, lambda: self._stream(request, self._route(request, {}, only=model))
+        )
 
     def generate_stream(self, request: Request, wanted: dict[str, Any]) -> AsyncIterator[Chunk]:
         """The best fitting model's answer in pieces; before the first piece another model may take over."""
-        return self._stream(request, self._route(request, wanted))
+        return self.registry.recall.stream(
+            request, None, wanted, lambda: self._stream(request, self._route(request, wanted))
+        )
 
     async def _stream(self, request: Request, route: Route) -> AsyncGenerator[Chunk, None]:
         settlement, clock = self.registry.settlement, self.registry.clock
@@ -135,7 +144,7 @@ class ModelService:
             settled = False
             try:
                 async with aclosing(model.open_stream(request)) as pieces:
-                    async with clock.timeout(route.limit_s):
+                    with clock.timeout(route.limit_s):
                         first = await anext(pieces, None)
                     if first is not None and (shown := tally.take(first)) is not None:
                         yield shown
@@ -163,7 +172,7 @@ class ModelService:
 
     async def _until_deadline(self, pieces: AsyncIterator[Chunk], route: Route) -> AsyncGenerator[Chunk, None]:
         while True:
-            async with self.registry.clock.timeout(route.left_s):
+            with self.registry.clock.timeout(route.left_s):
                 chunk = await anext(pieces, None)
             if chunk is None:
                 return
@@ -185,8 +194,8 @@ class ModelService:
 
     def _route(self, request: Request, wanted: dict[str, Any], *, only: Model | None = None) -> Route:
         params = request.params
-        deadline_s = params.pop("deadline_s", None)
-        attempts = params.pop("max_attempts", None) or self.max_attempts
+        deadline_s = _limit("deadline_s", params.pop("deadline_s", None), int | float)
+        attempts = _limit("max_attempts", params.pop("max_attempts", None), int) or self.max_attempts
         registry = self.registry
         return Route(
             request,
@@ -211,11 +220,16 @@ class ModelService:
 
     async def embed(self, model: Model, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
         """One vector a text, accounted like any call."""
+        return await self.registry.recall.embed(
+            model, texts, params, lambda new, wanted: self._embed(model, new, wanted)
+        )
+
+    async def _embed(self, model: Model, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
         settlement, clock = self.registry.settlement, self.registry.clock
         settlement.begin(model)
         started = clock.monotonic()
         try:
-            async with clock.timeout(self.deadline_s):
+            with clock.timeout(self.deadline_s):
                 vectors = await model.send_embeddings(texts, params)
         except BaseException as error:
             if not isinstance(error, Exception) or is_set_up_fault(error):
@@ -235,6 +249,13 @@ class ModelService:
         )
         settlement.settle(model, outcome)
         return vectors
+
+
+def _limit(name: str, value: Any, kind: Any) -> Any:
+    """A limit on one request, or None where there is none of its own."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < math.inf):
+        raise ValueError(f"{name}={value!r}: give a {'whole ' if kind is int else ''}number above 0")
+    return value
 
 
 def split_wanted(keywords: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -105,7 +105,13 @@ class Settlement:
         error = outcome.error
         if error is None:
             quality = 1.0 if outcome.quality is None else outcome.quality
-            self.selector.settle(model.id, quality=quality, cost_usd=outcome.cost_usd, latency_s=outcome.latency_s)
+            self.selector.settle(
+                model.id,
+                quality=quality,
+                cost_usd=outcome.cost_usd,
+                latency_s=outcome.latency_s,
+                tokens_per_s=outcome.tokens_per_s,
+            )
             self.ratings.expect(outcome.response_id, model.id, assumed=quality)
         elif error.blame is Blame.MODEL:
             self.selector.settle(model.id, quality=0.0, cost_usd=outcome.cost_usd, latency_s=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 from orchestrator.core.usage import UsageStats
@@ -11,6 +12,7 @@ from orchestrator.core.usage import UsageStats
 __all__ = ["UsageService", "UsageSummary"]
 
 _BUCKETS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+_buckets_of = attrgetter(*_BUCKETS)
 
 
 class UsageSummary:
@@ -29,8 +31,7 @@ class UsageSummary:
         """Count one call in."""
         self.request_count += 1
         counts = self._counts
-        for place, bucket in enumerate(_BUCKETS):
-            count = getattr(usage, bucket)
+        for place, count in enumerate(_buckets_of(usage)):
             if count is not None:
                 counts[place] = (counts[place] or 0) + count
         if cost_usd is None:

@@ -43,6 +43,7 @@ class Arm:
         "costs",
         "expected_cost_usd",
         "expected_latency_s",
+        "expected_quality",
         "is_local",
         "latencies",
         "latency_s",
@@ -50,6 +51,7 @@ class Arm:
         "mean",
         "merit",
         "name",
+        "own",
         "pending",
         "pulls",
         "quality_squares",
@@ -67,6 +69,7 @@ class Arm:
         self.row = row
         self.expected_cost_usd: float | None = None
         self.expected_latency_s: float | None = None
+        self.expected_quality: float | None = None
         self.is_local = False
         self.streams = False
         self.pending = 0
@@ -78,6 +81,7 @@ class Arm:
         self.trials = 0.0
         self.mean = UNKNOWN_QUALITY
         self.merit = 0.0
+        self.own: tuple[float, ...] = ()  # numbers that the policy keeps by arm
         self.cost_usd: float | None = None
         self.latency_s: float | None = None
 

@@ -10,6 +10,7 @@ from orchestrator.core.outcome import Objective
 from orchestrator.errors import ConfigurationError
 from orchestrator.selectors.arm import LARGEST, Arm
 from orchestrator.selectors.arms import Arms
+from orchestrator.selectors.context import Context
 from orchestrator.selectors.state import FORMAT, add_sums, read_sums, write_sums
 
 __all__ = ["Memory"]
@@ -30,6 +31,8 @@ class Memory:
 
     name: ClassVar[str] = "custom"
     columns: ClassVar[tuple[str, ...]] = ()  # extra columns of the table, for the policy's own use
+    attentive: ClassVar[bool] = False  # True where `learn` wants to hear of every result
+    contextual: ClassVar[bool] = False  # True where a choice depends on the request's context
 
     def __init__(self, *, objective: Objective | None = None, half_life: float | None = None) -> None:
         if half_life is not None and not 1 <= half_life < math.inf:
@@ -52,6 +55,12 @@ class Memory:
     def refresh(self, arms: Arms, arm: Arm) -> None:
         """Bring the policy's own columns up to date in `arm.row`; called before a choice if this arm changed."""
 
+    def learn(self, arm: Arm, quality: float, context: Context | None) -> None:
+        """A call of this arm was rated; called once a result, after the sums, if the policy is `attentive`."""
+
+    def relearn(self, arm: Arm, old_quality: float, new_quality: float, context: Context | None) -> None:
+        """A late rating takes the place of what `learn` was told."""
+
     def facts(self, arm: Arm) -> dict[str, float | int | None]:  # noqa: ARG002 - for policies that say more
         """What the policy adds to the statistics of an arm."""
         return {}
@@ -64,13 +73,18 @@ class Memory:
         *,
         expected_cost_usd: float | None = None,
         expected_latency_s: float | None = None,
+        expected_quality: float | None = None,
         is_local: bool = False,
         streams: bool = False,
     ) -> None:
-        """Make a row for a model or correct its facts; an expected cost or latency counts as ten seen ones."""
+        """Make a row for a model or correct its facts; an expected cost or latency counts as ten seen ones.
+
+        What an `expected_quality` in [0, 1] counts is the policy's affair; some take no notice of it.
+        """
         known = self._known.get(arm) or self._seat(arm)
         known.expect_cost(self._possible(expected_cost_usd))
         known.expected_latency_s = self._possible(expected_latency_s)
+        known.expected_quality = self._possible(expected_quality, most=1.0)
         known.is_local = is_local
         known.streams = streams
         self._stale.add(known)
@@ -128,6 +142,7 @@ class Memory:
         cost_usd: float | None,
         latency_s: float | None,
         tokens_per_s: float | None = None,
+        context: Context | None = None,
     ) -> None:
         """A call ended; a quality outside [0, 1] raises ValueError, and None teaches nothing about quality."""
         known = self._known.get(arm)
@@ -144,13 +159,17 @@ class Memory:
         if quality is not None:
             known.rate(self._weight, quality)
             self._rated += self._weight
+            if self.attentive:
+                self.learn(known, quality, context)
         possible = self._possible
         known.measure(self._weight, possible(cost_usd), possible(latency_s), possible(tokens_per_s))
         self._stale.add(known)  # last, as a choice in another thread may take it at once
         if self._growth != 1.0:
             self._age()
 
-    def revise(self, arm: str, *, old_quality: float, new_quality: float) -> None:
+    def revise(
+        self, arm: str, *, old_quality: float, new_quality: float, context: Context | None = None
+    ) -> None:
         """A late rating replaces the quality that stood in for it; one outside [0, 1] raises ValueError."""
         for quality in (old_quality, new_quality):
             if not 0.0 <= quality <= 1.0:
@@ -160,15 +179,17 @@ class Memory:
             self.ignored += 1
             return
         known.revise(self._weight, old_quality, new_quality)
+        if self.attentive:
+            self.relearn(known, old_quality, new_quality, context)
         self._stale.add(known)
 
     def _refuse(self, arm: str, quality: float) -> None:
         self.refused += 1
         raise ValueError(f"quality {quality!r} for {arm!r}: a number from 0 to 1, or None when unknown")
 
-    def _possible(self, number: float | None) -> float | None:
+    def _possible(self, number: float | None, most: float = LARGEST) -> float | None:
         """The number if it can be true, else None; NaN, negative and absurd ones are counted and dropped."""
-        if number is None or 0.0 <= number <= LARGEST:
+        if number is None or 0.0 <= number <= most:
             return number
         self.dropped += 1
         return None

@@ -12,10 +12,11 @@ import numpy as np
 from orchestrator.core.outcome import Objective
 from orchestrator.selectors.arm import Arm
 from orchestrator.selectors.arms import Arms, Column
+from orchestrator.selectors.context import Context
 from orchestrator.selectors.memory import Memory
 from orchestrator.selectors.slate import Choice, Slate
 
-__all__ = ["Arm", "Arms", "Choice", "Column", "ModelSelector", "Slate"]
+__all__ = ["Arm", "Arms", "Choice", "Column", "Context", "ModelSelector", "Slate"]
 
 _REFUSED = -math.inf
 _NO_OPINION = -1e300  # what a NaN counts as: behind every real score, ahead of a refusal
@@ -45,6 +46,17 @@ class ModelSelector(Memory, ABC):
     def scores(self, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:
         """One number a row, in a fresh array: larger is better, -inf refuses the arm, NaN ranks it last."""
 
+    def few_scores(self, arms: Sequence[Arm]) -> list[float] | None:  # noqa: ARG002 - not every policy has a short way
+        """The same numbers for a few arms one by one, where that is quicker; None takes the vector.
+
+        For policies whose scores are finite, draw nothing and tell equals apart by themselves.
+        """
+        return None
+
+    def scores_in(self, context: Context, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:  # noqa: ARG002 - for policies that look at the request
+        """The scores where the request's context is known; a policy that takes no notice of it needs no such method."""
+        return self.scores(arms, objective, rng)
+
     def refuses(self, arm: str) -> str | None:  # noqa: ARG002 - a policy without hard limits refuses nobody
         """Why this arm may not be chosen at present, or None."""
         return None
@@ -64,9 +76,16 @@ class ModelSelector(Memory, ABC):
 
     def slate(self, arms: Sequence[str]) -> Slate:
         """The candidates of a decision; keep it as long as the same arms stand. Strangers count as refused."""
-        return Slate(tuple(arms), self._table)
+        return Slate(tuple(arms), self._table, self._known)
 
-    def choose(self, slate: Slate, rng: np.random.Generator, objective: Objective | None = None) -> Choice:
+    def choose(
+        self,
+        slate: Slate,
+        rng: np.random.Generator,
+        objective: Objective | None = None,
+        *,
+        context: Context | None = None,
+    ) -> Choice:
         """The candidate with the best score; equals go by fewest trials, then by their order in the slate.
 
         Raises ValueError, with the reasons, when the slate is empty or every candidate is refused.
@@ -74,7 +93,16 @@ class ModelSelector(Memory, ABC):
         if self._stale:
             self._freshen()
         table = self._table
-        scores = self.scores(table, self.objective if objective is None else objective, rng)
+        if slate.few is not None and slate.table is table and objective is None:
+            quick = self.few_scores(slate.few)
+            if quick is not None:
+                score = max(quick)
+                return Choice(slate.arms[quick.index(score)], score, quick, 1.0 if self.deterministic else None)
+        wanted = self.objective if objective is None else objective
+        if context is None:
+            scores = self.scores(table, wanted, rng)
+        else:
+            scores = self.scores_in(context, table, wanted, rng)
         if slate.rows is not None or slate.version != table.version:
             scores = _among(slate, table, scores)
         best: np.intp | int = scores.argmax()
@@ -91,10 +119,21 @@ class ModelSelector(Memory, ABC):
                 best = np.where(tied, -_among(slate, table, table.trials), _REFUSED).argmax()
         return Choice(slate.arms[best], score, scores, 1.0 if self.deterministic else None)
 
-    def order(self, slate: Slate, rng: np.random.Generator, objective: Objective | None = None) -> list[str]:
+    def order(
+        self,
+        slate: Slate,
+        rng: np.random.Generator,
+        objective: Objective | None = None,
+        *,
+        context: Context | None = None,
+    ) -> list[str]:
         """The candidates that are not refused, best first: whom to ask when the first choice fails."""
         self._freshen()
-        scores = self.scores(self._table, self.objective if objective is None else objective, rng)
+        wanted = self.objective if objective is None else objective
+        if context is None:
+            scores = self.scores(self._table, wanted, rng)
+        else:
+            scores = self.scores_in(context, self._table, wanted, rng)
         scores = _ranked_last(_among(slate, self._table, scores))
         return [slate.arms[i] for i in np.argsort(-scores, kind="stable") if scores[i] > _REFUSED]
 

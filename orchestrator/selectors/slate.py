@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator.selectors.arm import Arm
 from orchestrator.selectors.arms import Arms, Column
 
-__all__ = ["Choice", "Slate"]
+__all__ = ["FEW", "Choice", "Slate"]
 
+FEW = 32  # up to here a loop over the arms beats numpy, whose every step costs a microsecond or two
 _NEVER = -1  # no table has this version
 
 
@@ -23,10 +27,14 @@ class Slate:
     ([1, 0], None)
     """
 
-    __slots__ = ("arms", "rows", "version")
+    __slots__ = ("arms", "few", "rows", "table", "version")
 
-    def __init__(self, arms: tuple[str, ...], table: Arms) -> None:
+    def __init__(self, arms: tuple[str, ...], table: Arms, known: Mapping[str, Arm] | None = None) -> None:
         self.arms = arms
+        self.table = table
+        self.few: list[Arm] | None = None  # the candidates themselves, where going through them beats a vector
+        if known is not None and 0 < len(arms) <= FEW and all(name in known for name in arms):
+            self.few = [known[name] for name in arms]
         self.version = table.version
         self.rows: npt.NDArray[np.intp] | None = None
         if arms == table.names and arms:
@@ -50,7 +58,7 @@ class Choice:
 
     __slots__ = ("arm", "propensity", "score", "scores")
 
-    def __init__(self, arm: str, score: float, scores: Column, propensity: float | None) -> None:
+    def __init__(self, arm: str, score: float, scores: Column | list[float], propensity: float | None) -> None:
         self.arm = arm
         self.score = score
         self.scores = scores

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from heapq import heappop, heappush
 from itertools import count
+
+from orchestrator.core.clock import TaskLimit
 
 __all__ = ["FakeClock"]
 
@@ -71,15 +73,14 @@ class FakeClock:
         finally:
             alarm.off = True
 
-    @asynccontextmanager
-    async def timeout(self, limit_s: float | None) -> AsyncIterator[asyncio.Timeout]:
+    @contextmanager
+    def timeout(self, limit_s: float | None) -> Iterator[TaskLimit]:
         """A scope that ends in TimeoutError once the clock was advanced by `limit_s`; None sets no limit."""
-        async with asyncio.timeout(None) as scope:
+        with TaskLimit() as scope:
             if limit_s is None:
                 yield scope
                 return
-            # a moment that has passed makes asyncio end the scope at the next turn of the loop
-            alarm = self._set(max(limit_s, 0.0), lambda: scope.reschedule(0.0))
+            alarm = self._set(max(limit_s, 0.0), scope.expire)
             if limit_s <= 0:
                 self.jump(0.0)
             try:

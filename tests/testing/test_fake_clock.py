@@ -52,7 +52,7 @@ async def test_a_time_limit_ends_its_block(clock: FakeClock):
     """`timeout` raises TimeoutError once the clock has passed it."""
 
     async def limited() -> None:
-        async with clock.timeout(2):
+        with clock.timeout(2):
             await clock.sleep(3)
 
     task = asyncio.create_task(limited())
@@ -67,7 +67,7 @@ async def test_a_time_limit_that_is_kept_leaves_no_trace(clock: FakeClock, limit
     """A block that ends in time is not disturbed later, and None is no limit."""
 
     async def limited() -> str:
-        async with clock.timeout(limit_s):
+        with clock.timeout(limit_s):
             await clock.sleep(3)
         await clock.sleep(10)
         return "done"
@@ -80,7 +80,7 @@ async def test_a_time_limit_that_is_kept_leaves_no_trace(clock: FakeClock, limit
 async def test_a_limit_of_nothing_ends_at_once(clock: FakeClock):
     """Zero seconds are over before the first wait."""
     with pytest.raises(TimeoutError):
-        async with clock.timeout(0):
+        with clock.timeout(0):
             await clock.sleep(1)
 
 

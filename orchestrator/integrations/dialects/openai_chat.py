@@ -81,11 +81,14 @@ class OpenAIChat:
         choices = dicts(as_object(body).get("choices"))
         if not choices:
             raise MalformedResponseError("the reply has no choices")
-        choice = next((c for c in choices if c.get("index") == 0), choices[0])
+        choice = choices[0]
+        if choice.get("index") != 0:
+            choice = next((other for other in choices if other.get("index") == 0), choice)
         message = part(choice, "message")
-        calls = _calls(message)
+        calls = _calls(message) if "tool_calls" in message or "function_call" in message else ()
         text, thought = _spoken(message.get("content"))
-        refusal = message.get("refusal") if isinstance(message.get("refusal"), str) else ""
+        refusal = message.get("refusal")
+        refusal = refusal if isinstance(refusal, str) else ""
         raw = choice.get("finish_reason")
         raw = None if raw is None else str(raw)
         return Reply(
@@ -94,7 +97,7 @@ class OpenAIChat:
             usage_of(body.get("usage")),
             calls,
             thought or _reasoning(message),
-            refusal or "",
+            refusal,
             raw,
             body.get("model") or None,
             body,
@@ -229,6 +232,9 @@ def _calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     )
 
 
+_PLAIN = frozenset({"role", "content"})
+
+
 class ChatReader(StreamReader):
     """Puts chat.completion.chunk events together; choice 0 is the answer, tool calls are assembled by index."""
 
@@ -248,18 +254,25 @@ class ChatReader(StreamReader):
         if event.get("error"):
             raise self.failed(event["error"])
         self.upstream_model = event.get("model") or self.upstream_model
-        usage = event.get("usage") or part(event, "x_groq").get("usage")
+        usage = event.get("usage") or ("x_groq" in event and part(event, "x_groq").get("usage"))
         if usage:
             self.usage = usage_of(usage)
-        choice = next((c for c in dicts(event.get("choices")) if c.get("index") in (0, None)), None)
-        if choice is None:
-            return NO_CHUNKS
-        if choice.get("finish_reason") is not None:
-            self.raw_finish = str(choice["finish_reason"])
+        for choice in dicts(event.get("choices")):
+            if choice.get("index") in (0, None):
+                return self._choice(choice)
+        return NO_CHUNKS
+
+    def _choice(self, choice: dict[str, Any]) -> Sequence[Chunk]:
+        finish = choice.get("finish_reason")
+        if finish is not None:
+            self.raw_finish = str(finish)
             self.ended = True
-        return self._delta(part(choice, "delta"))
+        delta = choice.get("delta")
+        return self._delta(delta) if isinstance(delta, dict) else NO_CHUNKS
 
     def _delta(self, delta: dict[str, Any]) -> Sequence[Chunk]:
+        if delta.keys() <= _PLAIN and isinstance(delta.get("content", ""), str):  # most pieces are text and no more
+            return self.say(delta.get("content"))
         for call in dicts(delta.get("tool_calls")):
             self._assemble(call, part(call, "function"))
         if delta.get("function_call"):

@@ -1,0 +1,39 @@
+"""The generated parts of the documentation say what the code says, and the map shows every page."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from written_pages import ROOT
+
+SCRIPT = ROOT / "scripts" / "make_reference.py"
+
+
+def test_the_reference_is_what_the_code_says():
+    """Run `python scripts/make_reference.py` after a change."""
+    # in an interpreter of its own, where no test has registered anything
+    command, environment = [sys.executable, str(SCRIPT), "--check"], {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def navigation():
+    """The pages in the map of the site, in order."""
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    return re.findall(r"([\w./-]+\.md)$", text, re.MULTILINE)
+
+
+def test_the_map_and_the_pages_agree():
+    """Every page is in the navigation of mkdocs.yml, once, and the navigation names no other."""
+    pages = sorted(path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md"))
+    assert sorted(navigation()) == pages
+
+
+@pytest.mark.parametrize("folder", ["howto", "explanation", "reference"])
+def test_the_front_page_leads_to_every_page(folder):
+    """A page that nobody finds is not there."""
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = sorted(path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs" / folder).glob("*.md"))
+    assert [page for page in pages if f"({page})" not in index] == []

@@ -1,0 +1,96 @@
+"""The limits a model's owner has set are kept before anything is sent."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.errors import CapacityError
+from orchestrator.models.admission import Bucket
+
+
+async def test_calls_in_flight_are_limited(registry, scripted):
+    """The third of three concurrent calls goes elsewhere, and back when there is room."""
+    gate = asyncio.Event()
+    limited = registry.register_model(scripted("a", [gate.wait] * 2, constraints={"max_concurrent_requests": 2}))
+    calls = [asyncio.create_task(limited.generate_response("hi")) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(CapacityError, match="'a' is at its limits") as caught:
+        await limited.generate_response("hi")
+    assert caught.value.retry_after_s > 0
+    registry.register_model(scripted("b"))
+    assert (await registry.generate_response("hi")).model_id == "b"
+    gate.set()
+    await asyncio.gather(*calls)
+    assert (await limited.generate_response("hi")).text == "a says hello"
+    assert limited.asked == 3
+
+
+async def test_requests_a_minute_are_limited_and_flow_back(registry, scripted):
+    """Two a minute: the third waits half a minute, and the error says so."""
+    model = registry.register_model(scripted("a", constraints={"max_requests_per_minute": 2}))
+    for _ in range(2):
+        await model.generate_response("hi")
+    with pytest.raises(CapacityError) as caught:
+        await model.generate_response("hi")
+    assert caught.value.retry_after_s == pytest.approx(30)
+    await registry.clock.advance(30)
+    await model.generate_response("hi")
+    assert model.asked == 3
+
+
+@pytest.mark.parametrize("door", ["model", "registry"])
+async def test_tokens_a_minute_are_limited(registry, scripted, door):
+    """What the prompt and the allowed answer may take is counted before the call."""
+    model = registry.register_model(scripted("a", constraints={"max_tokens_per_minute": 100}))
+    ask = model.generate_response if door == "model" else registry.generate_response
+    await ask("hi", max_tokens=90)
+    with pytest.raises(CapacityError):
+        await ask("hi", max_tokens=90)
+    assert model.asked == 1
+
+
+async def test_a_refused_call_does_not_use_up_the_other_limit(registry, scripted):
+    """When the tokens are short, the request is given back."""
+    limits = {"max_tokens_per_minute": 100, "max_requests_per_minute": 2}
+    model = registry.register_model(scripted("a", constraints=limits))
+    await model.generate_response("hi", max_tokens=90)
+    for _ in range(5):
+        with pytest.raises(CapacityError):
+            await model.generate_response("hi", max_tokens=90)
+    await model.generate_response("hi")
+    assert model.asked == 2
+
+
+async def test_when_all_are_at_their_limits_the_soonest_is_told(registry, scripted):
+    """The caller learns when it is worth coming back."""
+    for name, per_minute in (("a", 1), ("b", 4)):
+        registry.register_model(scripted(name, constraints={"max_requests_per_minute": per_minute}))
+    for _ in range(5):
+        await registry.generate_response("hi")
+    with pytest.raises(CapacityError, match="all 2 fitting models") as caught:
+        await registry.generate_response("hi")
+    assert caught.value.retry_after_s == pytest.approx(15)
+
+
+@given(st.floats(1, 1e6), st.lists(st.tuples(st.floats(0, 100), st.floats(0, 2e6)), max_size=50))
+def test_a_bucket_never_gives_more_than_flowed_in(per_minute, steps):
+    """In any span, at most one full bucket and what the time has brought."""
+    bucket = Bucket(per_minute, now=0.0)
+    now = taken = 0.0
+    for pause_s, amount in steps:
+        now += pause_s
+        if bucket.take(amount, now) == 0:
+            taken += min(amount, per_minute)
+        assert 0 <= bucket.level <= per_minute
+    assert taken <= per_minute * (1 + now / 60) * (1 + 1e-9)
+
+
+@given(st.floats(1, 1e6), st.floats(0, 1))
+def test_a_bucket_has_what_it_promised_when_it_promised(per_minute, share):
+    """After the seconds it told, the amount is there."""
+    bucket = Bucket(per_minute, now=0.0)
+    bucket.take(per_minute, 0.0)
+    wait_s = bucket.take(per_minute * share, 0.0)
+    assert bucket.take(per_minute * share, wait_s * (1 + 1e-9) + 1e-9) == 0
