@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable
@@ -55,7 +56,11 @@ async def ask(model: Model, own: Method, request: Request) -> Reply:
     """What the model's own method answers."""
     token = _running.set(model)
     try:
-        result = own(model, request.prompt, **_arguments(own, request))
+        arguments = _arguments(own, request)
+        if inspect.iscoroutinefunction(own):
+            return _as_reply(await own(model, request.prompt, **arguments))
+        # a plain function may block: it runs in a thread, the loop does not wait for it
+        result = await asyncio.to_thread(own, model, request.prompt, **arguments)
         return _as_reply(await result if inspect.isawaitable(result) else result)
     finally:
         _running.reset(token)

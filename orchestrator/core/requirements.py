@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.info import CAPABILITIES, PROVIDER_ALIASES, capability_name
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from orchestrator.core.model import Model
 
 __all__ = [
+    "ANY",
+    "ANY_CHAT",
     "REQUIREMENT_NAMES",
     "Requirements",
     "estimate_tokens",
@@ -81,10 +83,23 @@ class Requirements:
                 raise TypeError(f"unknown requirement {name!r}; {did_you_mean(name, REQUIREMENT_NAMES)}")
         return cls(**{name: _READERS[name](name, value) for name, value in wanted.items() if value is not None})
 
+    @classmethod
+    def for_chat(cls, **wanted: Any) -> Requirements:
+        """The same for a prompt: what is known to write no text is left out, unless embeddings are asked for."""
+        if not wanted:
+            return ANY_CHAT
+        needs = cls.of(**wanted)
+        return needs if "embeddings" in needs.capabilities else replace(needs, implied=_CHAT)
+
     @property
     def is_live(self) -> bool:
         """True when the answer depends on measured figures and so has to be looked at again."""
         return self.max_cost is not None or self.min_speed is not None or self.max_latency is not None
+
+
+_CHAT = frozenset({"text_generation"})
+ANY = Requirements()
+ANY_CHAT = Requirements(implied=_CHAT)
 
 
 def _names(name: str, value: Any) -> frozenset[str]:
@@ -162,14 +177,14 @@ def _round_up(tokens: int) -> int:
 
 def implied_by(request: Request, wanted: Requirements) -> dict[str, Any]:
     """What the request itself requires: features by its content, room by its length."""
-    implied = set()
+    implied = set(wanted.implied)
     if request.tools:
         implied.add("function_calling")
     if request.response_format is not None and request.wants_json:
         implied.add("structured_output")
     if not isinstance(request.prompt, str) and request.has_images:
         implied.add("vision")
-    found: dict[str, Any] = {"implied": frozenset(implied)} if implied else {}
+    found: dict[str, Any] = {"implied": frozenset(implied)} if len(implied) > len(wanted.implied) else {}
     prompt = request.prompt
     if wanted.max_cost is None and isinstance(prompt, str) and len(prompt) < _A_PAGE and len(request.messages) == 1:
         return found

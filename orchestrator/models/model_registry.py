@@ -5,34 +5,22 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import (
-    AsyncIterator,
-    Callable,
-    ItemsView,
-    Iterable,
-    Iterator,
-    Mapping,
-    MutableMapping,
-    ValuesView,
-)
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
-from orchestrator.core.info import ModelInfo
 from orchestrator.core.messages import ChatResponse, Chunk, Prompt, Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Objective
 from orchestrator.core.prices import PriceBook
-from orchestrator.core.requirements import Requirements, why_not
-from orchestrator.errors import AmbiguousModelError, DuplicateModelError, ModelNotFoundError, NoEligibleModelsError
-from orchestrator.integrations.providers import known_providers
+from orchestrator.core.requirements import Requirements
+from orchestrator.errors import ModelNotFoundError, NoEligibleModelsError
 from orchestrator.models.admission import Admission
 from orchestrator.models.collectors import collector_subscriber
 from orchestrator.models.eligibility import Eligibility, Eligible
-from orchestrator.models.entries import Entry, model_of, within
 from orchestrator.models.health_monitor import HealthStatus, ModelHealthMonitor
-from orchestrator.models.names import Names, inferred_provider, split_provider
+from orchestrator.models.model_map import ModelMap
 from orchestrator.models.recall import Recall
 from orchestrator.models.selection import Selection
 from orchestrator.models.service import ModelService, split_wanted
@@ -61,10 +49,8 @@ __all__ = [
     "default_registry",
 ]
 
-_NO_NEEDS = Requirements()
 
-
-class ModelRegistry(MutableMapping[str, Model]):
+class ModelRegistry(ModelMap):
     """A mapping from ids to models that also chooses among them and answers prompts.
 
     Reads take no lock: every change puts a new mapping in place. `selection_strategy` names a selector, or
@@ -98,6 +84,7 @@ class ModelRegistry(MutableMapping[str, Model]):
     ) -> None:
         import numpy as np
 
+        super().__init__()
         _one_of(selection_strategy=selection_strategy, model_selector=model_selector)
         _one_of(health_check_interval=health_check_interval, health_monitor=health_monitor)
         _one_of(cache_responses=cache_responses, cache=cache)
@@ -114,139 +101,22 @@ class ModelRegistry(MutableMapping[str, Model]):
         self.recall = Recall(_cache(clock) if cache_responses else cache, self.record_feedback)
         self.admission = Admission(clock)
         self.service = ModelService(self, deadline_s=deadline_s, max_attempts=max_attempts, rng=random.Random(seed))
-        self._models: dict[str, Model] = {}
-        self._lock = threading.Lock()
-        self._version = 0
-        self._names: tuple[int, Names] | None = None
         self._eligibility = Eligibility(self.selector, self.health)
         self._rng = np.random.default_rng(seed)
         self._background: list[asyncio.Task[None]] = []
 
-    # the mapping
-
-    @overload
-    def __getitem__(self, key: str) -> Model: ...
-    @overload
-    def __getitem__(self, key: list[str] | tuple[str, ...]) -> list[Model]: ...
-    @overload
-    def __getitem__(self, key: Callable[[Model], bool]) -> list[Model]: ...
-    def __getitem__(self, key: Any) -> Any:
-        """One model by id or other name, several by a list of ids, or those for which a function is true."""
-        if isinstance(key, str):
-            model = self._models.get(key)
-            return model if model is not None else self._models[self._known_names().must_find(key)]
-        if isinstance(key, list | tuple):
-            return [self[one] for one in key]
-        if callable(key):
-            return [model for model in self.values() if key(model)]
-        raise TypeError(f"a key is an id, a list of ids or a function of a model, not {type(key).__name__}")
-
-    def __setitem__(self, key: str, value: Entry) -> None:
-        self._insert(key, value, replace=True)
-
-    def __delitem__(self, key: str) -> None:
-        self.unregister_model(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._models)
-
-    def __len__(self) -> int:
-        return len(self._models)
-
-    def values(self) -> ValuesView[Model]:
-        """The models of this moment; a later change does not reach into the loop over them."""
-        return self._models.values()
-
-    def items(self) -> ItemsView[str, Model]:
-        """Ids and models of this moment."""
-        return self._models.items()
-
-    def __contains__(self, key: object) -> bool:
-        with suppress(AmbiguousModelError):
-            return isinstance(key, str) and (key in self._models or self._known_names().find(key) is not None)
-        return False
-
-    def register_model(self, model: Entry) -> Model:
-        """Add a model under its own id; an id that is taken is a DuplicateModelError."""
-        return self._insert(None, model, replace=False)
-
-    def unregister_model(self, model_id: str) -> None:
-        """Remove a model; its calls in flight finish."""
-        with self._lock:
-            key = self._known_names().must_find(model_id)
-            left = dict(self._models)
-            model = left.pop(key)
-            self._models = left
-            self._changed()
-        model._caller = None  # noqa: SLF001 - the registry and its models are one
-        self.settlement.retire(key)
-
-    def get_model(self, model_id: str) -> Model:
-        """The model of this id, made and registered on the spot where its provider is known, as in `openai/gpt-4`."""
-        model = self._models.get(model_id)
-        if model is None:
-            key = self._known_names().find(model_id)
-            model = self._models[key] if key is not None else self._adopt(model_id)
-        return model
-
-    def list_models(self, **wanted: Any) -> list[str]:
-        """The ids of all models, or of those that meet the requirements."""
-        return [model.id for model in self.filter(**wanted)] if wanted else list(self._models)
-
-    def filter(
-        self,
-        *,
-        min_context_size: int | None = None,
-        max_context_size: int | None = None,
-        has_capabilities: Iterable[str] | None = None,
-        **wanted: Any,
-    ) -> Iterator[Model]:
-        """The models that meet the requirements, one by one; an unknown context size meets no bound."""
-        needs = Requirements.of(capabilities=has_capabilities, **wanted)
-        for model in self._models.values():
-            if why_not(model, needs) is None and within(model.context_size, min_context_size, max_context_size):
-                yield model
-
-    def _insert(self, key: str | None, value: Entry, *, replace: bool) -> Model:
-        if isinstance(value, Model) and key not in (None, value.id) and self._models.get(value.id) is value:
-            raise DuplicateModelError(
-                f"this very model is already registered as {value.id!r}; give it an alias instead"
-            )
-        model = model_of(key, value)
+    def _joined(self, model: Model, replaced: Model | None) -> None:
         if model.cost is None:
             model.cost = PriceBook.default().cost_of(model.provider, model.name)
-        with self._lock:
-            if key is None and not replace and model.id in self._models:
-                raise DuplicateModelError(f"{model.id!r} is already registered; assign registry[id] = model to replace")
-            replaced = self._models.get(model.id)
-            self._models = {**self._models, model.id: model}
-            model._caller = self.service  # noqa: SLF001 - the registry and its models are one
-            self.settlement.enroll(model)
-            self._changed()
-        if replaced is not None and replaced is not model:
+        model._caller = self.service  # noqa: SLF001 - the registry and its models are one
+        if replaced is not None:
             replaced._caller = None  # noqa: SLF001 - likewise
             self.health.forget(model.id)
-        return model
+        self.settlement.enroll(model)
 
-    def _adopt(self, model_id: str) -> Model:
-        """Register a model of a known provider at its first use; one instance, however many threads race for it."""
-        known = frozenset(known_providers())
-        provider, name = split_provider(model_id, known) or (inferred_provider(model_id), model_id)
-        if provider is None:
-            raise ModelNotFoundError.named(model_id, list(self._models))
-        try:
-            return self.register_model(ModelInfo(id=f"{provider}/{name}", provider=provider, name=name))
-        except DuplicateModelError:
-            return self._models[f"{provider}/{name}"]
-
-    def _changed(self) -> None:
-        self._version += 1
-
-    def _known_names(self) -> Names:
-        names = self._names
-        if names is None or names[0] != self._version:
-            names = self._names = (self._version, Names(self._models, frozenset(known_providers())))
-        return names[1]
+    def _left(self, model: Model) -> None:
+        model._caller = None  # noqa: SLF001 - likewise
+        self.settlement.retire(model.id)
 
     def _siblings(self, model: Model) -> Iterable[Model]:
         """The models that share this model's key."""
@@ -265,7 +135,7 @@ class ModelRegistry(MutableMapping[str, Model]):
         """
         if prompt is not None:
             return self._select(self.service.needs_of(Request.of(prompt), wanted), objective)
-        return self._select(Requirements.of(**wanted) if wanted else _NO_NEEDS, objective)
+        return self._select(Requirements.for_chat(**wanted), objective)
 
     async def select_model(self, requirements: Mapping[str, Any] | None = None, **wanted: Any) -> Model:
         """The model to use for these requirements; using it teaches the selector.
@@ -278,9 +148,9 @@ class ModelRegistry(MutableMapping[str, Model]):
         self.settlement.reserve(model)
         return model
 
-    def choose_model(self, wanted: Requirements) -> Model:
+    def choose_model(self, wanted: Requirements, objective: Objective | None = None) -> Model:
         """The model for these requirements, without an explanation."""
-        return self._choose(wanted, None)[0]
+        return self._choose(wanted, objective)[0]
 
     def _select(self, wanted: Requirements, objective: Objective | None) -> Selection:
         return Selection(*self._choose(wanted, objective), self.selector.statistics)
@@ -299,18 +169,22 @@ class ModelRegistry(MutableMapping[str, Model]):
 
     # the doors to the service
 
-    async def generate_response(self, prompt: Prompt, **wanted: Any) -> ChatResponse:
+    async def generate_response(
+        self, prompt: Prompt, *, objective: Objective | None = None, **wanted: Any
+    ) -> ChatResponse:
         """Answer a prompt with the best fitting model, and the next best if it fails.
 
         Keywords are requirements (see `select_model`), `deadline_s`, `max_attempts`, or parameters for the provider.
         """
         needs, params = split_wanted(wanted)
-        return await self.service.generate(Request.of(prompt, **params), needs)
+        return await self.service.generate(Request.of(prompt, **params), needs, objective)
 
-    def stream_response(self, prompt: Prompt, **wanted: Any) -> AsyncIterator[Chunk]:
+    def stream_response(
+        self, prompt: Prompt, *, objective: Objective | None = None, **wanted: Any
+    ) -> AsyncIterator[Chunk]:
         """The same in pieces; the last chunk carries finish reason, usage, tool calls and the whole `response`."""
         needs, params = split_wanted(wanted)
-        return self.service.generate_stream(Request.of(prompt, **params), needs)
+        return self.service.generate_stream(Request.of(prompt, **params), needs, objective)
 
     def invoke_model(self, model_id: str, prompt: Prompt, **params: Any) -> ChatResponse:
         """The answer of one model, for code that cannot await."""
@@ -362,7 +236,7 @@ class ModelRegistry(MutableMapping[str, Model]):
         for model in self._models.values():
             await model.cleanup()
         if self.recall.cache is not None:
-            await self.recall.cache.close()
+            await self.recall.cache.flush()
         await close_sessions()
 
     def __repr__(self) -> str:

@@ -26,8 +26,8 @@ _BACK_OFF_S, _MAX_BACK_OFF_S = 0.5, 8.0
 class Route:
     """Names the next model to try until one answers, the attempts are used up or the deadline is reached.
 
-    `choose` picks among the models that meet the requirements; with `only` set there is no choice and failures are
-    retried on that model where that makes sense. Every failed model is left out of the next choice.
+    `choose` picks among the models that meet the requirements, and every failed model is left out of the next
+    choice. Where there is only one, `only` or the only one that fits, its passing failures are retried after a pause.
     """
 
     __slots__ = (
@@ -35,6 +35,7 @@ class Route:
         "_choose",
         "_clock",
         "_deadline",
+        "_failed",
         "_health",
         "_left",
         "_only",
@@ -65,9 +66,10 @@ class Route:
         self.wanted = wanted
         self.attempts: tuple[Attempt, ...] = ()
         self.error: ProviderAPIError | None = None
-        self.wait_s = 0.0
+        self.wait_s = 0.0  # how long to pause before the model that was named last is asked
         self.strict = strict  # the caller set the deadline: it bounds a flowing stream too
         self._request = request
+        self._failed: Model | None = None
         self._choose = choose
         self._only = only
         self._admission = admission
@@ -79,14 +81,17 @@ class Route:
 
     def next_model(self) -> Model:
         """The model to ask now; raises what stopped the request when there is none."""
-        if self._only is not None:
-            wait_s = self._admission.wait_s(self._only, self._request)
-            if wait_s:
-                raise CapacityError(
-                    f"{self._only.id!r} is at its limits; retry in {wait_s:.1f} s", retry_after_s=wait_s
-                )
-            return self._only
-        return self._next_choice()
+        self.wait_s = 0.0
+        return self._next_choice() if self._only is None else self._same(self._only)
+
+    def _same(self, model: Model) -> Model:
+        """The only model there is, again after a pause if it has failed before."""
+        if self.error is not None:
+            self.wait_s = self._pause(self.error)
+        wait_s = self._admission.wait_s(model, self._request)
+        if wait_s:
+            raise CapacityError(f"{model.id!r} is at its limits; retry in {wait_s:.1f} s", retry_after_s=wait_s)
+        return model
 
     def _next_choice(self) -> Model:
         waits: list[float] = []
@@ -101,6 +106,8 @@ class Route:
                     soonest = min(waits)
                     message = f"all {len(waits)} fitting models are at their limits; retry in {soonest:.1f} s"
                     raise CapacityError(message, retry_after_s=soonest) from self.error
+                if self._failed is not None and self.wanted.tried == {self._failed.id}:
+                    return self._same(self._failed)
                 if self.error is not None:
                     raise self._exhausted() from self.error.__cause__
                 raise
@@ -125,22 +132,21 @@ class Route:
         return left_s if self._only is not None or self._left <= 1 else left_s / self._left
 
     def failed(self, model: Model, outcome: Outcome) -> None:
-        """Take note of a failure; raises it when nobody else should be asked. `wait_s` says how long to pause."""
+        """Take note of a failure; raises it when nobody else should be asked."""
+        self._failed = model
         error = self.error = outcome.error
         assert error is not None
         self.attempts = (*self.attempts, outcome.attempt)
         self._left -= 1
         if error.blame is Blame.CALLER or self._left <= 0 or self._clock.monotonic() >= self._deadline:
             raise self._exhausted() from error.__cause__
-        if self._only is not None:
-            self.wait_s = self._pause_before_same(error)
-            return
-        self._leave_out(model)
+        if self._only is None:
+            self._leave_out(model)
         if error.error_type == "context_length" and model.context_size is not None:
             room = max(int(self.wanted.context_length or 0), model.context_size + 1)
             self.wanted = replace(self.wanted, context_length=room)
 
-    def _pause_before_same(self, error: ProviderAPIError) -> float:
+    def _pause(self, error: ProviderAPIError) -> float:
         """How long to wait before the same model is asked again, or the error if it should not be."""
         made = len(self.attempts)
         pause_s: float = self._rng.random() * min(_MAX_BACK_OFF_S, _BACK_OFF_S * 2**made)  # full jitter

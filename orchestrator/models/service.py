@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from contextlib import aclosing
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.attempt import (
@@ -23,8 +23,8 @@ from orchestrator.core.attempt import (
 )
 from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Prompt, Reply, Request
 from orchestrator.core.model import Model
-from orchestrator.core.outcome import Outcome
-from orchestrator.core.requirements import REQUIREMENT_NAMES, Requirements, implied_by
+from orchestrator.core.outcome import Objective, Outcome
+from orchestrator.core.requirements import ANY, REQUIREMENT_NAMES, Requirements, implied_by
 from orchestrator.models.portal import portal
 from orchestrator.models.route import Route
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelService", "split_wanted"]
 
-_ANY = Requirements()
 _USE_REGISTRY: Any = object()
 
 
@@ -96,16 +95,20 @@ class ModelService:
             request, model, {}, lambda: self._answer(request, self._route(request, {}, only=model))
         )
 
-    async def generate(self, request: Request, wanted: dict[str, Any]) -> ChatResponse:
+    async def generate(
+        self, request: Request, wanted: dict[str, Any], objective: Objective | None = None
+    ) -> ChatResponse:
         """The answer of the best model that meets the requirements; on failure of the next best."""
         return await self.registry.recall.answer(
-            request, None, wanted, lambda: self._answer(request, self._route(request, wanted))
+            request, None, wanted, lambda: self._answer(request, self._route(request, wanted, objective=objective))
         )
 
     async def _answer(self, request: Request, route: Route) -> ChatResponse:
         settlement = self.registry.settlement
         while True:
             model = route.next_model()
+            if route.wait_s:
+                await self.registry.clock.sleep(route.wait_s)
             settlement.begin(model)
             try:
                 reply, outcome = await attempt(model, request, clock=self.registry.clock, limit_s=route.limit_s)
@@ -116,8 +119,6 @@ class ModelService:
             if reply is not None:
                 return self._response(model, reply, outcome, route)
             route.failed(model, outcome)
-            if route.wait_s:
-                await self.registry.clock.sleep(route.wait_s)
 
     def _response(self, model: Model, reply: Reply, outcome: Outcome, route: Route) -> ChatResponse:
         attempts = (*route.attempts, outcome.attempt) if route.attempts else ()
@@ -129,16 +130,20 @@ class ModelService:
             request, model, {}, lambda: self._stream(request, self._route(request, {}, only=model))
         )
 
-    def generate_stream(self, request: Request, wanted: dict[str, Any]) -> AsyncIterator[Chunk]:
+    def generate_stream(
+        self, request: Request, wanted: dict[str, Any], objective: Objective | None = None
+    ) -> AsyncIterator[Chunk]:
         """The best fitting model's answer in pieces; before the first piece another model may take over."""
         return self.registry.recall.stream(
-            request, None, wanted, lambda: self._stream(request, self._route(request, wanted))
+            request, None, wanted, lambda: self._stream(request, self._route(request, wanted, objective=objective))
         )
 
     async def _stream(self, request: Request, route: Route) -> AsyncGenerator[Chunk, None]:
         settlement, clock = self.registry.settlement, self.registry.clock
         while True:
             model = route.next_model()
+            if route.wait_s:
+                await clock.sleep(route.wait_s)
             settlement.begin(model)
             tally = StreamTally(clock)
             settled = False
@@ -161,7 +166,7 @@ class ModelService:
                 if settled or is_set_up_fault(error):
                     raise
                 settled = True
-                await self._stream_broke(model, request, tally, route, error)
+                self._stream_broke(model, request, tally, route, error)
             finally:
                 if not settled:
                     settlement.abandon(model)
@@ -178,9 +183,7 @@ class ModelService:
                 return
             yield chunk
 
-    async def _stream_broke(
-        self, model: Model, request: Request, tally: StreamTally, route: Route, error: Exception
-    ) -> None:
+    def _stream_broke(self, model: Model, request: Request, tally: StreamTally, route: Route, error: Exception) -> None:
         """Settle a broken stream; returns when another model may start afresh, since nothing was shown yet."""
         outcome = tally.outcome(model, request, reply=None, error=error)
         self.registry.settlement.settle(model, outcome)
@@ -189,18 +192,23 @@ class ModelService:
             outcome.error.attempts = (*route.attempts, outcome.attempt)
             raise outcome.error from outcome.error.__cause__
         route.failed(model, outcome)
-        if route.wait_s:
-            await self.registry.clock.sleep(route.wait_s)
 
-    def _route(self, request: Request, wanted: dict[str, Any], *, only: Model | None = None) -> Route:
+    def _route(
+        self,
+        request: Request,
+        wanted: dict[str, Any],
+        *,
+        only: Model | None = None,
+        objective: Objective | None = None,
+    ) -> Route:
         params = request.params
         deadline_s = _limit("deadline_s", params.pop("deadline_s", None), int | float)
         attempts = _limit("max_attempts", params.pop("max_attempts", None), int) or self.max_attempts
         registry = self.registry
         return Route(
             request,
-            _ANY if only is not None else self.needs_of(request, wanted),
-            choose=registry.choose_model,
+            ANY if only is not None else self.needs_of(request, wanted),
+            choose=registry.choose_model if objective is None else partial(registry.choose_model, objective=objective),
             only=only,
             admission=registry.admission,
             health=registry.health,
@@ -214,7 +222,7 @@ class ModelService:
     @staticmethod
     def needs_of(request: Request, wanted: dict[str, Any]) -> Requirements:
         """What the caller requires, and what the request itself does."""
-        needs = Requirements.of(**wanted) if wanted else _ANY
+        needs = Requirements.for_chat(**wanted)
         implied = implied_by(request, needs)
         return replace(needs, **implied) if implied else needs
 
