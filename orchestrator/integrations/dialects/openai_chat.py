@@ -184,25 +184,30 @@ def usage_of(usage: Any) -> UsageStats:
     """
     if not isinstance(usage, Mapping):
         return UsageStats()
-    prompt, completion = token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))
-    reads, writes = part(usage, "prompt_tokens_details"), part(usage, "completion_tokens_details")
-    reasoning = token_count(writes.get("reasoning_tokens"))
-    beyond = (token_count(usage.get("total_tokens")) or 0) - (prompt or 0) - (completion or 0)
-    if prompt is not None and completion is not None and beyond > 0 and reasoning in (None, 0, beyond):
+    prompt: Any = usage.get("prompt_tokens")
+    completion: Any = usage.get("completion_tokens")
+    sent, made = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    sent, made = sent if isinstance(sent, dict) else {}, made if isinstance(made, dict) else {}
+    reasoning, read = made.get("reasoning_tokens"), sent.get("cached_tokens")
+    beyond = _unlisted(prompt, completion, usage.get("total_tokens"))
+    if beyond and reasoning in (None, 0, beyond):
         completion, reasoning = completion + beyond, beyond
     cost = usage.get("cost")
     return UsageStats(
         prompt,
         completion,
-        cache_read_tokens=_first(reads.get("cached_tokens"), usage.get("prompt_cache_hit_tokens")),
-        cache_write_tokens=reads.get("cache_write_tokens"),
+        cache_read_tokens=usage.get("prompt_cache_hit_tokens") if read is None else read,
+        cache_write_tokens=sent.get("cache_write_tokens"),
         reasoning_tokens=reasoning,
         cost_usd=cost.get("total_cost") if isinstance(cost, Mapping) else cost,
     )
 
 
-def _first(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
+def _unlisted(prompt: Any, completion: Any, total: Any) -> int:
+    """How far the total exceeds its parts, where all three are counts."""
+    if type(prompt) is int and type(completion) is int and type(total) is int and total > prompt + completion:
+        return total - prompt - completion if None not in map(token_count, (prompt, completion, total)) else 0
+    return 0
 
 
 def _spoken(content: Any) -> tuple[str, str]:
