@@ -12,6 +12,7 @@ run: $(VENV)/.runs
 	$(BIN)/orchestrator demo
 
 test: check
+	scripts/need.sh redis-server redis-server
 	$(BIN)/python -m pytest
 
 check: $(STAMP)
@@ -19,6 +20,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/make_prices.py --check
+	$(BIN)/python scripts/make_reference.py --check
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/overhead.py

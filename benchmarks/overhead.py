@@ -48,12 +48,9 @@ async def _raw(url: str) -> dict[str, Contestant]:
 
     async def stream() -> object:
         body = json.dumps({**BODY, "stream": True}).encode()
-        pieces = []
         async with session.post(f"{url}/chat/completions", data=body, headers=HEADERS) as reply:
-            async for line in reply.content:
-                if line.startswith(b"data: {"):
-                    pieces.append(json.loads(line[6:])["choices"][0]["delta"].get("content", ""))
-        return "".join(pieces)
+            events = [json.loads(line[6:]) async for line in reply.content if line.startswith(b"data: {")]
+        return "".join([event["choices"][0]["delta"].get("content", "") for event in events])
 
     return {"call": call, "stream": stream, "close": session.close}
 

@@ -54,7 +54,11 @@ class ModelContract:
     async def test_it_takes_the_common_parameters_and_every_form_of_prompt(self, model):
         """Sampling parameters, a system turn, a conversation."""
         assert (await model.generate_response("hi", temperature=0, max_tokens=100, system="Be brief")).text == ANSWER
-        turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes?"}, {"role": "user", "content": "?"}]
+        turns = [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": "yes?"},
+            {"role": "user", "content": "?"},
+        ]
         assert (await model.generate_response(turns)).text == ANSWER
 
     async def test_a_wrong_prompt_is_refused_before_the_call(self, model):

@@ -79,9 +79,8 @@ async def test_a_time_limit_that_is_kept_leaves_no_trace(clock: FakeClock, limit
 
 async def test_a_limit_of_nothing_ends_at_once(clock: FakeClock):
     """Zero seconds are over before the first wait."""
-    with pytest.raises(TimeoutError):
-        with clock.timeout(0):
-            await clock.sleep(1)
+    with pytest.raises(TimeoutError), clock.timeout(0):
+        await clock.sleep(1)
 
 
 async def test_a_cancelled_sleeper_is_forgotten(clock: FakeClock):

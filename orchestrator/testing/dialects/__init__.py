@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.testing.dialects import anthropic, google, ollama, openai
+from orchestrator.testing.dialects import anthropic as anthropic
+from orchestrator.testing.dialects import google as google
+from orchestrator.testing.dialects import ollama as ollama
+from orchestrator.testing.dialects import openai as openai
 from orchestrator.testing.exchange import Dialect
 
 __all__ = ["DIALECTS", "dialect_of"]
