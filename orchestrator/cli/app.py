@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.ask import ask
+from orchestrator.cli.bench import bench
 from orchestrator.cli.demo.command import demo
 from orchestrator.cli.explain import explain
 from orchestrator.cli.models import models
+from orchestrator.cli.replay import replay
 
 __all__ = ["app"]
 
@@ -41,5 +43,6 @@ def main(
     """Decides which model answers a prompt, and makes sure that one does."""
 
 
-for command in (demo, ask, models, explain):
+for command in (demo, ask, models, explain, replay):
     app.command()(command)
+app.add_typer(bench)

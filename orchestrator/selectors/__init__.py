@@ -17,21 +17,43 @@ from orchestrator.errors import ConfigurationError, did_you_mean
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
+    from orchestrator.selectors.cascade import CascadeSelector
+    from orchestrator.selectors.category import CategorySelector
+    from orchestrator.selectors.context import Context, context_of
     from orchestrator.selectors.cost_based import CostBasedSelector
+    from orchestrator.selectors.epsilon_greedy import EpsilonGreedySelector
+    from orchestrator.selectors.gaussian import GaussianThompsonSelector
+    from orchestrator.selectors.kl_ucb import KLUCBSelector
+    from orchestrator.selectors.linear import LinTSSelector, LinUCBSelector
     from orchestrator.selectors.performance import PerformanceSelector
+    from orchestrator.selectors.pool import PoolSelector
+    from orchestrator.selectors.round_robin import RoundRobinSelector
     from orchestrator.selectors.selector import Choice, ModelSelector, Slate
     from orchestrator.selectors.thompson import ThompsonSelector
     from orchestrator.selectors.ucb import UCBModelSelector
+    from orchestrator.selectors.weighted import WeightedSelector
 
 __all__ = [
     "SELECTORS",
+    "CascadeSelector",
+    "CategorySelector",
     "Choice",
+    "Context",
     "CostBasedSelector",
+    "EpsilonGreedySelector",
+    "GaussianThompsonSelector",
+    "KLUCBSelector",
+    "LinTSSelector",
+    "LinUCBSelector",
     "ModelSelector",
     "PerformanceSelector",
+    "PoolSelector",
+    "RoundRobinSelector",
     "Slate",
     "ThompsonSelector",
     "UCBModelSelector",
+    "WeightedSelector",
+    "context_of",
     "selector_named",
     "selector_names",
 ]
@@ -39,15 +61,26 @@ __all__ = [
 GROUP = "orchestrator.selectors"  # the entry points of built-in selectors and of plug-ins
 
 SELECTORS: dict[str, str] = {
+    "cascade": "orchestrator.selectors.cascade:CascadeSelector",
+    "category": "orchestrator.selectors.category:CategorySelector",
     "cost": "orchestrator.selectors.cost_based:CostBasedSelector",
+    "epsilon-greedy": "orchestrator.selectors.epsilon_greedy:EpsilonGreedySelector",
+    "gaussian": "orchestrator.selectors.gaussian:GaussianThompsonSelector",
+    "kl-ucb": "orchestrator.selectors.kl_ucb:KLUCBSelector",
+    "lints": "orchestrator.selectors.linear:LinTSSelector",
+    "linucb": "orchestrator.selectors.linear:LinUCBSelector",
     "performance": "orchestrator.selectors.performance:PerformanceSelector",
+    "pool": "orchestrator.selectors.pool:PoolSelector",
+    "round-robin": "orchestrator.selectors.round_robin:RoundRobinSelector",
     "thompson": "orchestrator.selectors.thompson:ThompsonSelector",
     "ucb": "orchestrator.selectors.ucb:UCBModelSelector",
+    "weighted": "orchestrator.selectors.weighted:WeightedSelector",
 }
 
 _HOMES = {
     **{target.partition(":")[2]: target.partition(":")[0] for target in SELECTORS.values()},
     **dict.fromkeys(("Choice", "ModelSelector", "Slate"), "orchestrator.selectors.selector"),
+    **dict.fromkeys(("Context", "context_of"), "orchestrator.selectors.context"),
 }
 
 

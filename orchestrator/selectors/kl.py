@@ -43,17 +43,21 @@ def upper_bound(mean: float, allowance: float) -> float:
     bernstein = mean + skew + math.sqrt(skew * skew + 2 * allowance * mean * rest)
     q = min(bernstein, 1 - math.exp((entropy - allowance) / rest), 1 - _EDGE)
     for _ in range(_STEPS):
+        if q - mean < _EDGE / 2:
+            return mean
         excess = entropy - mean * math.log(q) - rest * math.log(1 - q) - allowance
         q = min(q - excess * q * (1 - q) / (q - mean), 1 - _EDGE)
-    return q if q > mean else mean
+    return max(q, mean)
 
 
 def upper_bounds(means: Column, allowances: Column) -> Column:
-    """`upper_bound` of every pair, as one vector expression; means within (0, 1), allowances above 0.
+    """The same for every pair, as one vector expression; an allowance below 0 counts as 0.
 
     >>> upper_bounds(np.array([0.5, 0.9]), np.array([0.1438, 0.05])).round(3).tolist()
-    [0.75, 0.977]
+    [0.75, 0.969]
     """
+    means = np.clip(means, _EDGE, 1 - _EDGE)
+    allowances = np.maximum(allowances, 0.0)
     rests = 1 - means
     entropies = means * np.log(means) + rests * np.log(rests) - allowances
     skews = allowances * (rests - means) / 3
@@ -62,5 +66,6 @@ def upper_bounds(means: Column, allowances: Column) -> Column:
     for _ in range(_STEPS):
         left = 1 - q
         excess = entropies - means * np.log(q) - rests * np.log(left)
-        q = np.minimum(q - excess * q * left / (q - means), 1 - _EDGE)
-    return q
+        q = np.minimum(q - excess * q * left / np.maximum(q - means, _EDGE), 1 - _EDGE)
+    bounds: Column = np.maximum(q, means)
+    return bounds

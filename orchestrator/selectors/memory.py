@@ -32,7 +32,7 @@ class Memory:
     name: ClassVar[str] = "custom"
     columns: ClassVar[tuple[str, ...]] = ()  # extra columns of the table, for the policy's own use
     attentive: ClassVar[bool] = False  # True where `learn` wants to hear of every result
-    contextual: ClassVar[bool] = False  # True where a choice depends on the request's context
+    contextual: bool = False  # True where a choice depends on the request's context
 
     def __init__(self, *, objective: Objective | None = None, half_life: float | None = None) -> None:
         if half_life is not None and not 1 <= half_life < math.inf:
@@ -167,9 +167,7 @@ class Memory:
         if self._growth != 1.0:
             self._age()
 
-    def revise(
-        self, arm: str, *, old_quality: float, new_quality: float, context: Context | None = None
-    ) -> None:
+    def revise(self, arm: str, *, old_quality: float, new_quality: float, context: Context | None = None) -> None:
         """A late rating replaces the quality that stood in for it; one outside [0, 1] raises ValueError."""
         for quality in (old_quality, new_quality):
             if not 0.0 <= quality <= 1.0:

@@ -39,7 +39,7 @@ class ModelSelector(Memory, ABC):
     'b'
     """
 
-    deterministic: ClassVar[bool] = False
+    deterministic: bool = False
     breaks_ties: ClassVar[bool] = True  # False where `scores` itself sees to it that equals take turns
 
     @abstractmethod
@@ -53,13 +53,33 @@ class ModelSelector(Memory, ABC):
         """
         return None
 
-    def scores_in(self, context: Context, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:  # noqa: ARG002 - for policies that look at the request
-        """The scores where the request's context is known; a policy that takes no notice of it needs no such method."""
+    def scores_in(
+        self,
+        context: Context,  # noqa: ARG002 - for policies that look at the request
+        arms: Arms,
+        objective: Objective,
+        rng: np.random.Generator,
+    ) -> Column:
+        """The scores for a request whose context is known; only a policy that is `contextual` needs such a method."""
         return self.scores(arms, objective, rng)
+
+    def few_scores_in(self, context: Context, arms: Sequence[Arm]) -> list[float] | None:  # noqa: ARG002 - the same
+        """The short way where the context is known and the policy is `contextual`."""
+        return None
 
     def refuses(self, arm: str) -> str | None:  # noqa: ARG002 - a policy without hard limits refuses nobody
         """Why this arm may not be chosen at present, or None."""
         return None
+
+    def plausible(self, slate: Slate, choice: Choice) -> Sequence[int]:  # noqa: ARG002 - a policy may know of fewer
+        """Which candidates may be the best after all, by their place in the slate: here all that are not refused."""
+        places: list[int] = np.flatnonzero(np.asarray(choice.scores) > _REFUSED).tolist()
+        return places
+
+    @property
+    def by_scores_alone(self) -> bool:
+        """False where more than the largest score decides; the order of failover then begins with a choice."""
+        return True
 
     def worth(self, arms: Arms, objective: Objective) -> Column:
         """The worth of every arm by its means."""
@@ -94,15 +114,15 @@ class ModelSelector(Memory, ABC):
             self._freshen()
         table = self._table
         if slate.few is not None and slate.table is table and objective is None:
-            quick = self.few_scores(slate.few)
+            if context is None or not self.contextual:
+                quick = self.few_scores(slate.few)
+            else:
+                quick = self.few_scores_in(context, slate.few)
             if quick is not None:
                 score = max(quick)
                 return Choice(slate.arms[quick.index(score)], score, quick, 1.0 if self.deterministic else None)
         wanted = self.objective if objective is None else objective
-        if context is None:
-            scores = self.scores(table, wanted, rng)
-        else:
-            scores = self.scores_in(context, table, wanted, rng)
+        scores = self.scores(table, wanted, rng) if context is None else self.scores_in(context, table, wanted, rng)
         if slate.rows is not None or slate.version != table.version:
             scores = _among(slate, table, scores)
         best: np.intp | int = scores.argmax()
@@ -128,13 +148,22 @@ class ModelSelector(Memory, ABC):
         context: Context | None = None,
     ) -> list[str]:
         """The candidates that are not refused, best first: whom to ask when the first choice fails."""
+        ranked = self._ranked(slate, rng, self.objective if objective is None else objective, context)
+        if self.by_scores_alone or not ranked:
+            return ranked
+        first = self.choose(slate, rng, objective, context=context).arm
+        return [first, *(arm for arm in ranked if arm != first)]
+
+    def _ranked(
+        self, slate: Slate, rng: np.random.Generator, objective: Objective, context: Context | None
+    ) -> list[str]:
         self._freshen()
-        wanted = self.objective if objective is None else objective
+        table = self._table
         if context is None:
-            scores = self.scores(self._table, wanted, rng)
+            scores = self.scores(table, objective, rng)
         else:
-            scores = self.scores_in(context, self._table, wanted, rng)
-        scores = _ranked_last(_among(slate, self._table, scores))
+            scores = self.scores_in(context, table, objective, rng)
+        scores = _ranked_last(_among(slate, table, scores))
         return [slate.arms[i] for i in np.argsort(-scores, kind="stable") if scores[i] > _REFUSED]
 
     def _why_nobody(self, slate: Slate) -> str:
