@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 try:
     from aiocache.base import BaseCache  # type: ignore[import-untyped]  # aiocache has no types
 except ImportError as missing:
-    raise ImportError("aiocache is not installed: pip install 'model-orchestrator[cache]'") from missing
+    raise ImportError("aiocache is not installed: pip install aiocache") from missing
 
 from orchestrator.caches.disk import DiskStore
 from orchestrator.caches.memory import MemoryStore

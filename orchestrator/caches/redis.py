@@ -353,7 +353,7 @@ def _checked(url: str | None) -> str | None:
     try:
         from redis.asyncio.connection import parse_url
     except ImportError:
-        raise ConfigurationError("cache level 'redis' needs redis: pip install 'model-orchestrator[redis]'") from None
+        raise ConfigurationError("cache level 'redis' needs redis: pip install redis") from None
     if url is None:
         return None
     if url.startswith("valkey"):

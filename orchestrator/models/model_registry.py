@@ -98,7 +98,7 @@ class ModelRegistry(ModelMap):
         self.settlement = Settlement(self.selector, self.health, self.usage, clock, self._siblings)
         if metrics:
             self.settlement.subscribe(collector_subscriber(metrics))
-        self.recall = Recall(_cache(clock) if cache_responses else cache, self.record_feedback)
+        self.recall = Recall(_cache(clock) if cache_responses else cache, self.record_feedback, lambda: self._models)
         self.admission = Admission(clock)
         self.service = ModelService(self, deadline_s=deadline_s, max_attempts=max_attempts, rng=random.Random(seed))
         self._eligibility = Eligibility(self.selector, self.health)
@@ -236,7 +236,7 @@ class ModelRegistry(ModelMap):
         for model in self._models.values():
             await model.cleanup()
         if self.recall.cache is not None:
-            await self.recall.cache.flush()
+            await self.recall.cache.close()  # it opens again when it is used
         await close_sessions()
 
     def __repr__(self) -> str:

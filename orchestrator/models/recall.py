@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.caching.keys import CALL_OPTIONS
+from orchestrator.core.caching.keys import CALL_OPTIONS, pool_of
 from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Request
 from orchestrator.core.model import Model
+from orchestrator.models.question import Question
 
 if TYPE_CHECKING:
     from orchestrator.core.cache import ModelCache
@@ -22,55 +24,56 @@ class Recall:
     Without a cache, and for requests that no cache takes, it only asks.
     """
 
-    def __init__(self, cache: ModelCache | None, rater: Rater) -> None:
+    def __init__(self, cache: ModelCache | None, rater: Rater, models: Callable[[], Mapping[str, Model]]) -> None:
         self.cache = cache
         self._rater = rater
+        self._models = models
+        self._pool: tuple[Mapping[str, Model], str | None] = ({}, None)
 
     async def answer(
-        self,
-        request: Request,
-        only: Model | None,
-        wanted: Mapping[str, Any],
-        ask: Callable[[], Awaitable[ChatResponse]],
+        self, question: Question, ask: Callable[[], Awaitable[ChatResponse]], *, patience_s: float
     ) -> ChatResponse:
-        """The remembered answer of this model, or of any that meets what is wanted, else what `ask` brings."""
-        cache = self._cache_of(only)
-        key = None if cache is None else self._key(cache, request, only, wanted)
-        tags = _take_options(request)
+        """The remembered answer, else what `ask` brings; whoever joins an equal call waits `patience_s` at most."""
+        cache, key, tags = self._look_up(question)
         if cache is None or key is None:
             return await ask()
-        return await cache.answer(key, ask, tags=tags, rater=self._rater)
+        asked = (question.only, question.request)
+        return await cache.answer(key, ask, asked=asked, tags=tags, rater=self._rater, patience_s=patience_s)
 
-    def stream(
-        self,
-        request: Request,
-        only: Model | None,
-        wanted: Mapping[str, Any],
-        ask: Callable[[], AsyncGenerator[Chunk, None]],
-    ) -> AsyncGenerator[Chunk, None]:
+    def stream(self, question: Question, ask: Callable[[], AsyncGenerator[Chunk, None]]) -> AsyncGenerator[Chunk, None]:
         """The same in pieces."""
-        cache = self._cache_of(only)
-        key = None if cache is None else self._key(cache, request, only, wanted)
-        tags = _take_options(request)
-        if cache is None or key is None:
-            return ask()
-        return cache.stream(key, ask, tags=tags, rater=self._rater)
+        cache, key, tags = self._look_up(question)
+        return ask() if cache is None or key is None else cache.stream(key, ask, tags=tags, rater=self._rater)
 
     async def embed(
         self, model: Model, texts: Sequence[str], params: dict[str, Any], ask: Callable[..., Awaitable[Embeddings]]
     ) -> Embeddings:
         """The remembered vectors, and those of new texts from `ask(texts, params)`."""
-        cache = self._cache_of(model)
+        cache = self.cache if model.cache is None else model.cache
         if cache is None or not params.pop("cache", True):
             return await ask(texts, params)
         return await cache.embed(model, texts, params, lambda new: ask(new, params))
 
-    def _cache_of(self, only: Model | None) -> ModelCache | None:
-        return self.cache if only is None or only.cache is None else only.cache
+    def _look_up(self, question: Question) -> tuple[ModelCache | None, str | None, Sequence[str]]:
+        """The cache in charge, the key there and the tags for a new entry."""
+        request, only = question.request, question.only
+        cache = self.cache if only is None or only.cache is None else only.cache
+        key = None
+        if cache is not None and cache.takes(request):
+            key = cache.key_of(only, request, {} if only is not None else self._wanted(question))
+        return cache, key, _take_options(request)
 
-    @staticmethod
-    def _key(cache: ModelCache, request: Request, only: Model | None, wanted: Mapping[str, Any]) -> str | None:
-        return cache.key_of(only, request, wanted) if cache.takes(request) else None
+    def _wanted(self, question: Question) -> dict[str, Any]:
+        """All that decides who of a registry answers: what is wanted, how it is weighed, and who is there."""
+        models = self._models()
+        if models is not self._pool[0]:  # the registry puts a new mapping in place with every change
+            self._pool = (models, pool_of(models.values()))
+        objective = question.objective
+        return {
+            **question.wanted,
+            "pool": self._pool[1],
+            "objective": None if objective is None else list(astuple(objective)),
+        }
 
 
 def _take_options(request: Request) -> Sequence[str]:

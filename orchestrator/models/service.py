@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from difflib import get_close_matches
@@ -26,6 +26,7 @@ from orchestrator.core.model import Model
 from orchestrator.core.outcome import Objective, Outcome
 from orchestrator.core.requirements import ANY, REQUIREMENT_NAMES, Requirements, implied_by
 from orchestrator.models.portal import portal
+from orchestrator.models.question import Question
 from orchestrator.models.route import Route
 
 if TYPE_CHECKING:
@@ -91,16 +92,19 @@ class ModelService:
 
     async def call(self, model: Model, request: Request) -> ChatResponse:
         """This very model's answer; its passing failures are retried, others are not asked."""
-        return await self.registry.recall.answer(
-            request, model, {}, lambda: self._answer(request, self._route(request, {}, only=model))
-        )
+        return await self._recalled(_question(request, only=model))
 
     async def generate(
-        self, request: Request, wanted: dict[str, Any], objective: Objective | None = None
+        self, request: Request, wanted: Mapping[str, Any], objective: Objective | None = None
     ) -> ChatResponse:
         """The answer of the best model that meets the requirements; on failure of the next best."""
+        return await self._recalled(_question(request, wanted=wanted, objective=objective))
+
+    async def _recalled(self, question: Question) -> ChatResponse:
         return await self.registry.recall.answer(
-            request, None, wanted, lambda: self._answer(request, self._route(request, wanted, objective=objective))
+            question,
+            lambda: self._answer(question.request, self._route(question)),
+            patience_s=question.deadline_s or self.deadline_s,
         )
 
     async def _answer(self, request: Request, route: Route) -> ChatResponse:
@@ -126,17 +130,16 @@ class ModelService:
 
     def stream(self, model: Model, request: Request) -> AsyncIterator[Chunk]:
         """This very model's answer in pieces."""
-        return self.registry.recall.stream(
-            request, model, {}, lambda: self._stream(request, self._route(request, {}, only=model))
-        )
+        return self._streamed(_question(request, only=model))
 
     def generate_stream(
-        self, request: Request, wanted: dict[str, Any], objective: Objective | None = None
+        self, request: Request, wanted: Mapping[str, Any], objective: Objective | None = None
     ) -> AsyncIterator[Chunk]:
         """The best fitting model's answer in pieces; before the first piece another model may take over."""
-        return self.registry.recall.stream(
-            request, None, wanted, lambda: self._stream(request, self._route(request, wanted, objective=objective))
-        )
+        return self._streamed(_question(request, wanted=wanted, objective=objective))
+
+    def _streamed(self, question: Question) -> AsyncIterator[Chunk]:
+        return self.registry.recall.stream(question, lambda: self._stream(question.request, self._route(question)))
 
     async def _stream(self, request: Request, route: Route) -> AsyncGenerator[Chunk, None]:
         settlement, clock = self.registry.settlement, self.registry.clock
@@ -193,34 +196,25 @@ class ModelService:
             raise outcome.error from outcome.error.__cause__
         route.failed(model, outcome)
 
-    def _route(
-        self,
-        request: Request,
-        wanted: dict[str, Any],
-        *,
-        only: Model | None = None,
-        objective: Objective | None = None,
-    ) -> Route:
-        params = request.params
-        deadline_s = _limit("deadline_s", params.pop("deadline_s", None), int | float)
-        attempts = _limit("max_attempts", params.pop("max_attempts", None), int) or self.max_attempts
-        registry = self.registry
+    def _route(self, question: Question) -> Route:
+        registry, objective = self.registry, question.objective
+        choose = registry.choose_model if objective is None else partial(registry.choose_model, objective=objective)
         return Route(
-            request,
-            ANY if only is not None else self.needs_of(request, wanted),
-            choose=registry.choose_model if objective is None else partial(registry.choose_model, objective=objective),
-            only=only,
+            question.request,
+            ANY if question.only is not None else self.needs_of(question.request, question.wanted),
+            choose=choose,
+            only=question.only,
             admission=registry.admission,
             health=registry.health,
             clock=registry.clock,
             rng=self._rng,
-            deadline_s=deadline_s or self.deadline_s,
-            strict=deadline_s is not None,
-            max_attempts=attempts,
+            deadline_s=question.deadline_s or self.deadline_s,
+            strict=question.deadline_s is not None,
+            max_attempts=question.max_attempts or self.max_attempts,
         )
 
     @staticmethod
-    def needs_of(request: Request, wanted: dict[str, Any]) -> Requirements:
+    def needs_of(request: Request, wanted: Mapping[str, Any]) -> Requirements:
         """What the caller requires, and what the request itself does."""
         needs = Requirements.for_chat(**wanted)
         implied = implied_by(request, needs)
@@ -264,6 +258,15 @@ def _limit(name: str, value: Any, kind: Any) -> Any:
     if value is not None and (isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < math.inf):
         raise ValueError(f"{name}={value!r}: give a {'whole ' if kind is int else ''}number above 0")
     return value
+
+
+def _question(request: Request, **facts: Any) -> Question:
+    """The request, relieved of the parameters that speak to the engine and to no provider."""
+    params = request.params
+    if params:
+        facts["deadline_s"] = _limit("deadline_s", params.pop("deadline_s", None), int | float)
+        facts["max_attempts"] = _limit("max_attempts", params.pop("max_attempts", None), int)
+    return Question(request, **facts)
 
 
 def split_wanted(keywords: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
