@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
-from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Reply, Request
+from orchestrator.core.messages import ChatResponse, Chunk, Reply, Request
 from orchestrator.core.outcome import Attempt, Outcome
 from orchestrator.errors import (
     OrchestratorError,
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from orchestrator.core.model import Model
 
 __all__ = [
-    "ALONE",
     "StreamTally",
     "as_provider_error",
     "attempt",
@@ -201,54 +198,6 @@ class StreamTally:
         return outcome
 
 
-def _own_deadline(request: Request) -> float | None:
-    """The caller's limit on the whole request, taken out of what is sent; attempts have none where there is one."""
-    request.params.pop("max_attempts", None)
-    limit_s: float | None = request.params.pop("deadline_s", None)
-    return limit_s
-
-
-class _Alone:
-    """Carries out the calls of a model that belongs to no registry: one attempt, counted in its own metrics."""
-
-    async def call(self, model: Model, request: Request) -> ChatResponse:
-        """Ask once."""
-        reply, outcome = await attempt(model, request, limit_s=_own_deadline(request))
-        model.metrics.record(outcome)
-        if reply is None:
-            assert outcome.error is not None
-            raise outcome.error
-        return response_of(model, reply, outcome)
-
-    async def stream(self, model: Model, request: Request) -> AsyncIterator[Chunk]:
-        """Ask once, in pieces."""
-        _own_deadline(request)
-        tally = StreamTally(SYSTEM_CLOCK)
-        try:
-            async with aclosing(model.open_stream(request)) as pieces:
-                async for chunk in pieces:
-                    if (shown := tally.take(chunk)) is not None:
-                        yield shown
-            reply = tally.reply()
-        except Exception as error:
-            if is_set_up_fault(error):
-                raise
-            outcome = tally.outcome(model, request, reply=None, error=error)
-            model.metrics.record(outcome)
-            raise (outcome.error or error) from error.__cause__
-        outcome = tally.outcome(model, request, reply=reply, error=None)
-        model.metrics.record(outcome)
-        yield final_chunk(model, reply, response_of(model, reply, outcome))
-
-    async def embed(self, model: Model, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
-        """Ask once."""
-        return await model.send_embeddings(texts, params)
-
-    def run(self, work: Callable[[], Any]) -> Any:
-        """In a loop of its own."""
-        return asyncio.run(work())
-
-
 def final_chunk(model: Model, reply: Reply, response: ChatResponse) -> Chunk:
     """The last chunk of a stream: finish, usage with its cost, tool calls, and the whole answer."""
     return Chunk(
@@ -261,6 +210,3 @@ def final_chunk(model: Model, reply: Reply, response: ChatResponse) -> Chunk:
         refusal=reply.refusal,
         response=response,
     )
-
-
-ALONE = _Alone()

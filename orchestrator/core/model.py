@@ -151,7 +151,7 @@ class Model:
     @property
     def _door(self) -> Caller:
         if self._caller is None:
-            from orchestrator.core.attempt import ALONE
+            from orchestrator.core.alone import ALONE
 
             return ALONE
         return self._caller

@@ -8,11 +8,115 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from selector_contract import ARMS, BAD_QUALITIES, SelectorContract, numbers_in, rng
 
 from orchestrator.selectors import (
+    CascadeSelector,
+    CategorySelector,
     CostBasedSelector,
+    EpsilonGreedySelector,
+    GaussianThompsonSelector,
+    KLUCBSelector,
+    LinTSSelector,
+    LinUCBSelector,
     PerformanceSelector,
+    PoolSelector,
+    RoundRobinSelector,
     ThompsonSelector,
     UCBModelSelector,
+    WeightedSelector,
 )
+
+
+class TestPool(SelectorContract):
+    """The pool model."""
+
+    make = staticmethod(PoolSelector)
+
+
+class TestPoolWithAFloor(SelectorContract):
+    """With a choice by lot now and then, it draws."""
+
+    @staticmethod
+    def make():
+        return PoolSelector(floor=0.1)
+
+
+class TestPoolOnABudget(SelectorContract):
+    """The budget is half of what a call costs in this suite, so that there is never credit."""
+
+    @staticmethod
+    def make():
+        return PoolSelector(budget_usd=0.005)
+
+
+class TestPoolThatIsConservative(SelectorContract):
+    """A default model decides while there is no reserve."""
+
+    @staticmethod
+    def make():
+        return PoolSelector(default_model="b", least_share=0.9)
+
+
+class TestPoolWithItsChangeTest(SelectorContract):
+    """Watching all arms, however few."""
+
+    @staticmethod
+    def make():
+        return PoolSelector(change_test=True)
+
+
+class TestKLUCB(SelectorContract):
+    """KL-UCB+."""
+
+    make = staticmethod(KLUCBSelector)
+
+
+class TestCategory(SelectorContract):
+    """Without a category on the requests."""
+
+    make = staticmethod(CategorySelector)
+
+
+class TestGaussianThompson(SelectorContract):
+    """Normal draws."""
+
+    make = staticmethod(GaussianThompsonSelector)
+
+
+class TestEpsilonGreedy(SelectorContract):
+    """Lots."""
+
+    make = staticmethod(EpsilonGreedySelector)
+
+
+class TestRoundRobin(SelectorContract):
+    """Turns."""
+
+    make = staticmethod(RoundRobinSelector)
+
+
+class TestWeighted(SelectorContract):
+    """Equal weights, and one that is larger."""
+
+    @staticmethod
+    def make():
+        return WeightedSelector({"a": 3.0})
+
+
+class TestLinUCB(SelectorContract):
+    """Without features on the requests."""
+
+    make = staticmethod(LinUCBSelector)
+
+
+class TestLinTS(SelectorContract):
+    """The same with draws."""
+
+    make = staticmethod(LinTSSelector)
+
+
+class TestCascade(SelectorContract):
+    """Rungs of one price."""
+
+    make = staticmethod(CascadeSelector)
 
 
 class TestUCB(SelectorContract):

@@ -121,3 +121,15 @@ def test_a_cache_is_asked_for_in_one_way():
     """The flag builds a cache; a flag and a cache at once is a mistake."""
     with pytest.raises(TypeError, match="cache_responses or cache"):
         ModelRegistry(cache_responses=True, cache=ModelCache())
+
+
+async def test_a_model_without_a_registry_remembers_too(model):
+    """A lone model with a cache answers repeats, streams and vectors from it."""
+    model.enable_caching(ModelCache())
+    answers = [await model.generate_response("What is AI?", deadline_s=9) for _ in range(2)]
+    streams = [[chunk.text async for chunk in model.stream_response("w")] for _ in range(2)]
+    vectors = [await model.embed(["x"]) for _ in range(2)]
+    assert [answer.cached for answer in answers] == [None, "memory"]
+    assert streams[0] == streams[1]
+    assert vectors[0] == vectors[1]
+    assert model.asked == 3
