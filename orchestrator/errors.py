@@ -78,7 +78,7 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     near = get_close_matches(name, known, n=3)
     if near:
         return f"did you mean {' or '.join(map(repr, near))}?"
-    shown = ", ".join(map(repr, known[:12])) + (", ..." if len(known) > 12 else "")
+    shown = ", ".join(map(repr, known[:24])) + (", ..." if len(known) > 24 else "")
     return f"known: {shown or 'none'}"
 
 

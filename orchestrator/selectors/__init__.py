@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from orchestrator.selectors.weighted import WeightedSelector
 
 __all__ = [
+    "DEFAULT",
     "SELECTORS",
     "CascadeSelector",
     "CategorySelector",
@@ -60,6 +61,8 @@ __all__ = [
 
 GROUP = "orchestrator.selectors"  # the entry points of built-in selectors and of plug-ins
 
+DEFAULT = "pool"  # what "default" stands for: the policy with the least regret over all recorded outcomes
+
 SELECTORS: dict[str, str] = {
     "cascade": "orchestrator.selectors.cascade:CascadeSelector",
     "category": "orchestrator.selectors.category:CategorySelector",
@@ -85,8 +88,8 @@ _HOMES = {
 
 
 def selector_names() -> list[str]:
-    """Every name that `selector_named` accepts: the built-in ones and those of installed plug-ins."""
-    return sorted({*SELECTORS, *(point.name for point in _plugged_in())})
+    """Every name that `selector_named` accepts: the built-in ones, those of installed plug-ins, and "default"."""
+    return sorted({*SELECTORS, "default", *(point.name for point in _plugged_in())})
 
 
 def selector_named(selector: str | type[ModelSelector] | ModelSelector, **options: Any) -> ModelSelector:
@@ -110,7 +113,7 @@ def _plugged_in() -> EntryPoints:
 
 
 def _class_named(name: str) -> type[ModelSelector]:
-    target = SELECTORS.get(name)
+    target = SELECTORS.get(DEFAULT if name == "default" else name)
     if target is not None:
         home, _, attribute = target.partition(":")
         found: type[ModelSelector] = getattr(import_module(home), attribute)

@@ -21,7 +21,8 @@ class ThompsonSelector(ModelSelector):
     """Draws every arm's quality from its Beta posterior and takes the best worth (Thompson 1933).
 
     A quality between 0 and 1 counts as a fraction of a success and of a failure (Agrawal and Goyal 2012, without
-    their coin). Draws differ from one another, so that calls in flight spread without being counted.
+    their coin). An expected quality counts as `prior_weight` results beside the prior. Draws differ from one another,
+    so that calls in flight spread without being counted.
 
     >>> selector = ThompsonSelector(prior_successes=1, prior_failures=1)
     >>> for arm in ("a", "b"):
@@ -41,14 +42,22 @@ class ThompsonSelector(ModelSelector):
     columns: ClassVar[tuple[str, ...]] = ("successes", "failures")  # priors included
 
     def __init__(
-        self, prior_successes: float = 1.0, prior_failures: float = 1.0, *, objective: Objective | None = None
+        self,
+        prior_successes: float = 1.0,
+        prior_failures: float = 1.0,
+        *,
+        prior_weight: float = 10.0,
+        objective: Objective | None = None,
     ) -> None:
         for name, value in (("prior_successes", prior_successes), ("prior_failures", prior_failures)):
             if not 0 < value < math.inf:
                 raise ConfigurationError(f"{name}={value!r}: a number above 0")
+        if not 0 <= prior_weight < math.inf:
+            raise ConfigurationError(f"prior_weight={prior_weight!r}: a number of results from 0 up")
         super().__init__(objective=objective)
         self.prior_successes = prior_successes
         self.prior_failures = prior_failures
+        self.prior_weight = prior_weight
 
     def scores(self, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:
         """The worth of each arm with a drawn quality."""
@@ -59,13 +68,20 @@ class ThompsonSelector(ModelSelector):
 
     def refresh(self, arms: Arms, arm: Arm) -> None:
         """Keep the parameters of the posterior."""
-        arms.extra["successes"][arm.row] = self.prior_successes + arm.quality_sum
-        arms.extra["failures"][arm.row] = self.prior_failures + max(0.0, arm.rated - arm.quality_sum)
+        arms.extra["successes"][arm.row], arms.extra["failures"][arm.row] = self._posterior(arm)
 
     def facts(self, arm: Arm) -> dict[str, float | int | None]:
         """The parameters of the posterior."""
+        successes, failures = self._posterior(arm)
+        return {"successes": successes, "failures": failures}
+
+    def _posterior(self, arm: Arm) -> tuple[float, float]:
         successes = self.prior_successes + arm.quality_sum
-        return {"successes": successes, "failures": self.prior_failures + arm.rated - arm.quality_sum}
+        failures = self.prior_failures + max(0.0, arm.rated - arm.quality_sum)
+        listed = arm.expected_quality
+        if listed is None:
+            return successes, failures
+        return successes + self.prior_weight * listed, failures + self.prior_weight * (1 - listed)
 
     def propensity(
         self,

@@ -72,3 +72,13 @@ def test_an_impossible_prior_is_named(option, value):
     """A Beta prior has two positive parameters."""
     with pytest.raises(ConfigurationError, match=option):
         ThompsonSelector(**{option: value})
+
+
+def test_an_expected_quality_counts_as_ten_results():
+    """Or as many as one says."""
+    for weight in (10.0, 3.0):
+        selector = ThompsonSelector(prior_weight=weight)
+        selector.enroll("a", expected_quality=0.8)
+        figures = selector.statistics()["a"]
+        assert figures["successes"] == pytest.approx(1 + 0.8 * weight)
+        assert figures["failures"] == pytest.approx(1 + 0.2 * weight)

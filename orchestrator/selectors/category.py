@@ -1,0 +1,95 @@
+"""KL-UCB+ for each category, pooled in part with the whole."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from orchestrator.core.outcome import Objective
+from orchestrator.errors import ConfigurationError
+from orchestrator.selectors.arm import Arm
+from orchestrator.selectors.arms import Arms, Column
+from orchestrator.selectors.context import Context
+from orchestrator.selectors.kl import upper_bounds
+from orchestrator.selectors.kl_ucb import KLUCBSelector
+from orchestrator.selectors.tally import Tally
+
+__all__ = ["CategorySelector"]
+
+
+class CategorySelector(KLUCBSelector):
+    """KL-UCB+ in the category of the request, where an arm's results elsewhere count as `pooling` at most.
+
+        mean_ck = (S_ck + h_k mean_k) / (n_ck + h_k),    h_k = min(pooling, n_k - n_ck + calls in flight)
+        index   = share x max{q : n KL(mean_ck, q) <= ln+(t_c / (K n))} + merit,    n = n_ck + h_k
+
+    t_c is the sum of n over all arms. A request without a category gets plain KL-UCB+. The pool model (`pool`) learns
+    how much the categories have in common; here it is a setting.
+
+    >>> selector = CategorySelector(pooling=5)
+    >>> for arm in ("a", "b"):
+    ...     selector.enroll(arm)
+    ...     for category in ("maths", "prose"):
+    ...         for _ in range(20):
+    ...             good = (arm == "a") == (category == "maths")
+    ...             selector.settle(arm, quality=float(good), cost_usd=None, latency_s=None, context=Context(category))
+    >>> slate, rng = selector.slate(["a", "b"]), np.random.default_rng(0)
+    >>> [selector.choose(slate, rng, context=Context(category)).arm for category in ("maths", "prose")]
+    ['a', 'b']
+    """
+
+    name = "category"
+    attentive = True
+    contextual = True
+    columns = ("upper", "mean", "trials")
+
+    def __init__(
+        self,
+        pooling: float = 30.0,
+        prior_weight: float = 10.0,
+        *,
+        floor: float = 0.0,
+        objective: Objective | None = None,
+    ) -> None:
+        if not 0 < pooling < math.inf:
+            raise ConfigurationError(f"pooling={pooling!r}: a number of results above 0")
+        super().__init__(prior_weight, floor=floor, objective=objective)
+        self.pooling = pooling
+        self._tally = Tally()
+
+    def learn(self, arm: Arm, quality: float, context: Context | None) -> None:
+        """Count the result in its category."""
+        if context is not None and context.category is not None:
+            self._tally.add(context.category, arm.row, number=1.0, total=quality)
+
+    def relearn(self, arm: Arm, old_quality: float, new_quality: float, context: Context | None) -> None:
+        """Correct the category's sum."""
+        if context is not None and context.category is not None:
+            self._tally.add(context.category, arm.row, number=0.0, total=new_quality - old_quality)
+
+    def refresh(self, arms: Arms, arm: Arm) -> None:
+        """Keep the mean and the trials beside the bound."""
+        super().refresh(arms, arm)
+        arms.extra["mean"][arm.row], arms.extra["trials"][arm.row] = self.believed(arm)
+
+    def scores_in(self, context: Context, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:
+        """The worth of each arm with its quality in this category at the upper end of what is plausible."""
+        row = None if context.category is None else self._tally.row_of.get(context.category)
+        if row is None:
+            return self.scores(arms, objective, rng)
+        number, total = self._tally.number[row], self._tally.total[row]
+        trials = arms.extra["trials"]
+        elsewhere = np.clip(trials - number, 0.0, self.pooling)
+        n = number + elsewhere
+        some = np.maximum(n, 1e-9)
+        means = (total + elsewhere * arms.extra["mean"]) / some
+        ratios = np.maximum(n.sum() / (max(len(self._known), 1) * some), 1.0)
+        upper = np.where(trials > 0, upper_bounds(means, np.log(ratios) / some), arms.extra["upper"])
+        scores: Column = upper * (objective.quality / objective.total) + self.merit(arms, objective)
+        return scores
+
+    def _seat(self, name: str) -> Arm:
+        arm = super()._seat(name)
+        self._tally.clear(arm.row)
+        return arm

@@ -1,0 +1,164 @@
+"""A budget for each call in the mean: the dearer model only when the money for it has been saved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from orchestrator.core.outcome import Objective
+from orchestrator.errors import ConfigurationError
+from orchestrator.selectors.arm import LARGEST
+from orchestrator.selectors.context import Context
+from orchestrator.selectors.selector import ModelSelector
+from orchestrator.selectors.slate import Choice, Slate
+
+__all__ = ["Paced", "mixture"]
+
+_SAVINGS_ROUNDS: Final = 50.0  # saved money is spent over so many calls,
+_DEBT_ROUNDS: Final = 10.0  # and a debt is paid back over so many
+
+
+class Paced(ModelSelector):
+    """Keeps the mean cost of a call at `budget_usd`, without a step size to tune.
+
+        rate = budget_usd + credit / 50,     credit = budget_usd x calls begun - what they cost  (a debt: / 10)
+
+    Of all mixtures of two models that cost no more than the rate, the one with the best score is found on the upper
+    hull of (cost, score), as for a knapsack whose capacity is spent evenly (Badanidiyuru, Kleinberg, Slivkins 2013).
+    Of its two models the dearer one is taken when the credit covers it, else the cheaper one. A call in flight is
+    charged at the model's mean cost, and an unknown cost counts as none. Quality and latency are weighed as ever; the
+    objective's weight of cost has no say.
+    """
+
+    budget_usd: float | None = None
+
+    def set_budget(self, budget_usd: float | None) -> None:
+        """USD a call in the mean, or None for no budget."""
+        if budget_usd is not None and not 0 < budget_usd < math.inf:
+            raise ConfigurationError(f"budget_usd={budget_usd!r}: USD a call above 0, or None")
+        self.budget_usd = budget_usd
+        self._begun = 0
+        self._spent_usd = 0.0
+
+    @property
+    def credit_usd(self) -> float:
+        """What has been saved so far; below 0 when calls cost more than was expected of them."""
+        in_flight = sum(arm.pending * (arm.cost_usd or 0.0) for arm in self._known.values() if arm.pending)
+        return (self.budget_usd or 0.0) * self._begun - self._spent_usd - in_flight
+
+    def appeal(
+        self, slate: Slate, context: Context | None, objective: Objective, rng: np.random.Generator
+    ) -> Sequence[float]:
+        """Every candidate's score without its cost, in the slate's order."""
+        raise NotImplementedError
+
+    def choose(
+        self,
+        slate: Slate,
+        rng: np.random.Generator,
+        objective: Objective | None = None,
+        *,
+        context: Context | None = None,
+    ) -> Choice:
+        """The policy's choice, or with a budget the one the credit allows."""
+        own = super().choose(slate, rng, objective, context=context)
+        if self.budget_usd is None:
+            return own
+        wanted = self.objective if objective is None else objective
+        appeal = self.appeal(slate, context, wanted, rng)
+        costs = [self._cost_of(name) for name in slate.arms]
+        credit = self.credit_usd + self.budget_usd  # of this very call, too
+        rate = self.budget_usd + credit / (_SAVINGS_ROUNDS if credit > 0 else _DEBT_ROUNDS)
+        low, high = mixture(costs, appeal, rate=rate)
+        taken = high if costs[high] <= credit else low
+        price = (appeal[high] - appeal[low]) / (costs[high] - costs[low]) if high != low else 0.0
+        there = np.isfinite(costs)
+        scores = np.full(len(costs), -math.inf)
+        scores[there] = np.array(appeal)[there] - price * np.array(costs)[there]
+        scores[taken] = scores.max()
+        return Choice(slate.arms[taken], float(scores[taken]), scores, own.propensity)
+
+    def _cost_of(self, name: str) -> float:
+        arm = self._known.get(name)
+        return math.inf if arm is None or self.refuses(name) else arm.cost_usd or 0.0
+
+    def begin(self, arm: str) -> None:
+        """A call leaves."""
+        self._begun += arm in self._known
+        super().begin(arm)
+
+    def release(self, arm: str) -> None:
+        """A call came to nothing that teaches, and to nothing that costs."""
+        known = self._known.get(arm)
+        self._begun -= known is not None and known.pending > 0
+        super().release(arm)
+
+    def settle(
+        self,
+        arm: str,
+        *,
+        quality: float | None,
+        cost_usd: float | None,
+        latency_s: float | None,
+        tokens_per_s: float | None = None,
+        context: Context | None = None,
+    ) -> None:
+        """A call ended, and its cost is known."""
+        known = self._known.get(arm)
+        super().settle(
+            arm,
+            quality=quality,
+            cost_usd=cost_usd,
+            latency_s=latency_s,
+            tokens_per_s=tokens_per_s,
+            context=context,
+        )
+        if known is not None:
+            true = cost_usd is not None and 0.0 <= cost_usd <= LARGEST
+            self._spent_usd += (cost_usd if true else known.cost_usd) or 0.0
+
+    @property
+    def by_scores_alone(self) -> bool:
+        """True without a budget."""
+        return self.budget_usd is None and super().by_scores_alone
+
+
+def mixture(costs: Sequence[float], scores: Sequence[float], *, rate: float) -> tuple[int, int]:
+    """The two places, cheaper first, whose mixture at this mean cost has the best score; twice the same if one will do.
+
+    >>> mixture([1.0, 2.0, 5.0], [0.5, 0.55, 0.9], rate=3.0)
+    (0, 2)
+    >>> mixture([1.0, 2.0, 5.0], [0.5, 0.8, 0.9], rate=9.0), mixture([1.0, 2.0], [0.5, 0.8], rate=0.5)
+    ((2, 2), (0, 0))
+    """
+    hull = _upper_hull(costs, scores)
+    place = 0
+    while place < len(hull) and costs[hull[place]] <= rate:
+        place += 1
+    if place == 0:
+        return hull[0], hull[0]
+    return hull[place - 1], hull[min(place, len(hull) - 1)]
+
+
+def _upper_hull(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
+    """The places that no mixture of others beats, by rising cost and rising score (Andrew 1979)."""
+    order = sorted((cost, -score, place) for place, (cost, score) in enumerate(zip(costs, scores, strict=True)))
+    hull: list[int] = []
+    for cost, negative, place in order:
+        if cost == math.inf or (hull and -negative <= scores[hull[-1]]):
+            continue
+        while len(hull) > 1 and _below(costs, scores, hull[-2], hull[-1], place):
+            hull.pop()
+        hull.append(place)
+        if len(hull) > 1 and costs[hull[-2]] == cost:  # the same cost and a better score
+            hull.pop(-2)
+    return hull
+
+
+def _below(costs: Sequence[float], scores: Sequence[float], left: int, middle: int, right: int) -> bool:
+    """True when the middle is on or below the line from left to right."""
+    rise = (scores[right] - scores[left]) * (costs[middle] - costs[left])
+    return (scores[middle] - scores[left]) * (costs[right] - costs[left]) <= rise

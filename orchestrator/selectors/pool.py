@@ -1,0 +1,346 @@
+"""The pool: models learn from one another, and the difficulty of a category is nobody's fault."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from orchestrator.core.outcome import Objective
+from orchestrator.selectors.arm import Arm
+from orchestrator.selectors.arms import Arms, Column
+from orchestrator.selectors.change import Watch
+from orchestrator.selectors.conservative import Conservative
+from orchestrator.selectors.context import Context
+from orchestrator.selectors.floor import Floored
+from orchestrator.selectors.optimism import OptimisticSelector
+from orchestrator.selectors.pacing import Paced
+from orchestrator.selectors.pool_fit import INSIDE, Evidence, Fit, fitting
+from orchestrator.selectors.slate import Slate
+from orchestrator.selectors.state import read_sums
+from orchestrator.selectors.tally import Tally, true_results
+
+__all__ = ["PoolSelector"]
+
+_MANY: Final = 8  # models from which on the change test pays
+_AUDITION: Final = 8  # calls that a newcomer is sure of
+_AUDITION_ROUNDS: Final = 10  # rounds between them
+_LEAST: Final = 1e-9
+_PROBE: Final = 1e6  # lifts the score of an arm whose turn has come
+
+
+class PoolSelector(Floored, Conservative, Paced, OptimisticSelector):
+    """KL-UCB over models whose qualities are drawn from one family (James and Stein 1961; Garivier and Cappe 2011).
+
+        quality of k ~ N(m_k, spread^2),  m_k = level + slope (expected_k - mean expected)
+        d_c   = sum_k (S_ck - n_ck mu_k) / (n_c + 8), centred           the difficulty of category c, shared by all
+        mu_k  = (S_k - sum_c n_ck d_c + w_k m_k) / (n_k + w_k),         w_k = noise m_k (1 - m_k) / spread^2
+        N_k   = n_k + w_k + calls in flight
+        index = share x max{q : N_k KL(mu_k, q) <= noise ln(1 + sum N / (K N_k))} + merit
+
+    Level, slope, spread and noise are learnt as results come in, so that the strength of a catalogue is no setting: a
+    good one is worth hundreds of calls, one upside down turns the slope round. Cost and latency stay out of the bound,
+    in the merit.
+
+    `change_test` watches each arm for a fall of its quality (None: from eight models on): what it was then is set
+    aside, it is asked again now and then, and gets its past back when it has recovered. An arm that comes to a pool
+    that has learnt already is asked eight times within eighty rounds, whatever is expected of it. `by_category` adds to
+    the index what an arm does better in the category of the request than its mean says, as far as the variance of such
+    deviations, which is learnt too, bears it out. `floor` is the probability of a choice by lot (`Floored`),
+    `budget_usd` a mean cost of a call to keep to (`Paced`), `default_model` and `least_share` a quality never to fall
+    below (`Conservative`).
+
+    >>> selector = PoolSelector()
+    >>> for arm, quality in (("a", 0.9), ("b", 0.6), ("c", 0.5)):
+    ...     selector.enroll(arm, expected_quality=quality)
+    >>> slate, rng = selector.slate(["a", "b", "c"]), np.random.default_rng(0)
+    >>> selector.choose(slate, rng).arm
+    'a'
+    >>> for _ in range(20):
+    ...     selector.settle("a", quality=0.1, cost_usd=None, latency_s=None)
+    ...     selector.settle("c", quality=0.9, cost_usd=None, latency_s=None)
+    >>> selector.choose(slate, rng).arm, selector.learnt.slope < 1
+    ('c', True)
+    """
+
+    name = "pool"
+    attentive = True
+
+    def __init__(
+        self,
+        *,
+        change_test: bool | None = None,
+        by_category: bool = True,
+        floor: float = 0.0,
+        budget_usd: float | None = None,
+        default_model: str | None = None,
+        least_share: float = 0.9,
+        objective: Objective | None = None,
+    ) -> None:
+        super().__init__(objective=objective)
+        self.set_floor(floor)
+        self.set_budget(budget_usd)
+        self.set_default(default_model, least_share=least_share)
+        self.change_test = change_test
+        self.contextual = self.by_category = by_category
+        self._tally = Tally()
+        self._members: dict[Arm, _Member] = {}
+        self._visitors: set[Arm] = set()  # arms that are asked at set times: newcomers, and those that fell
+        self._fit: Fit | None = None
+        self._difficulty: dict[str, float] = {}
+        self._shifts: dict[str, list[float]] = {}  # by category and row
+        self._waiting: dict[str, dict[str, list[float]]] = {}  # results by category of arms that have not come yet
+        self._weights = 0.0
+        self._results = 0
+
+    @property
+    def learnt(self) -> Fit:
+        """What the pool has in common, as of now."""
+        self._urgent = True
+        self._freshen()
+        if self._fit is None:
+            raise ValueError("no models are enrolled; there is nothing to learn about yet")
+        return self._fit
+
+    # who is there
+
+    def _seat(self, name: str) -> Arm:
+        arm = super()._seat(name)
+        self._tally.clear(arm.row)
+        for category, number, total in true_results(self._waiting.pop(name, None)):
+            self._tally.add(category, arm.row, number=number, total=total)
+        self._members[arm] = member = _Member()
+        if self._results > _MANY * _AUDITION_ROUNDS:
+            member.visit_at = self._results
+            self._visitors.add(arm)
+        return arm
+
+    def retire(self, arm: str) -> None:
+        """The model leaves and is forgotten."""
+        gone = self._known.get(arm)
+        super().retire(arm)
+        if gone is not None:
+            self._visitors.discard(gone)
+            del self._members[gone]
+            self._tally.clear(gone.row)
+
+    # learning
+
+    def learn(self, arm: Arm, quality: float, context: Context | None) -> None:
+        """Count the result where it belongs, and look whether the arm has changed."""
+        self._results += 1
+        member = self._members[arm]
+        if context is not None and context.category is not None:
+            self._tally.add(context.category, arm.row, number=1.0, total=quality)
+            member.handicap += self._difficulty.get(context.category, 0.0)
+            self._shift(arm, member, context.category)
+        if self.change_test if self.change_test is not None else len(self._known) >= _MANY:
+            self._look(arm, member, quality)
+        elif arm in self._visitors:
+            self._welcome(arm, member)
+
+    def relearn(self, arm: Arm, old_quality: float, new_quality: float, context: Context | None) -> None:
+        """Correct the category's sum; the change test keeps to what it heard first."""
+        if context is not None and context.category is not None:
+            self._tally.add(context.category, arm.row, number=0.0, total=new_quality - old_quality)
+
+    def _look(self, arm: Arm, member: _Member, quality: float) -> None:
+        watch = member.watch
+        changed = watch.hears(quality, at=self._results)
+        if changed and watch.fallen:
+            member.set_aside(watch.number, watch.total, watch.squares)
+            self._visitors.add(arm)
+        elif changed:
+            rest = arm.rated - watch.number, arm.quality_sum - watch.total, arm.quality_squares - watch.squares
+            member.set_aside(*rest)
+            self._visitors.discard(arm)
+        if watch.fallen:
+            member.visit_at = watch.probe_at
+        elif arm in self._visitors:
+            self._welcome(arm, member)
+
+    def _welcome(self, arm: Arm, member: _Member) -> None:
+        member.visit_at = self._results + _AUDITION_ROUNDS
+        if arm.rated >= _AUDITION:
+            member.visit_at = math.inf
+            self._visitors.discard(arm)
+
+    # belief
+
+    def believed(self, arm: Arm) -> tuple[float, float]:
+        """The posterior mean, and results, pseudo-results and calls in flight."""
+        member = self._members[arm]
+        rated = max(arm.rated - member.away, 0.0)
+        owed = member.handicap if not member.away else member.handicap * rated / arm.rated
+        trials = rated + member.weight
+        mu = (arm.quality_sum - member.away_total - owed + member.weight * member.mean) / trials
+        return min(max(mu, INSIDE[0] / 10), 1 - INSIDE[0] / 10), trials + arm.pending
+
+    def gain(self, ratio: float) -> float:
+        """Noise x ln(1 + x): it goes on exploring arms that are above the average, where ln x stops."""
+        return math.log1p(ratio) * (1.0 if self._fit is None else self._fit.noise)
+
+    def trials_of_all(self) -> float:
+        """Results, pseudo-results and calls in flight."""
+        return self._rated + self._weights + self._in_flight
+
+    def refresh(self, arms: Arms, arm: Arm) -> None:
+        """Keep the arm's bound and index; who is to be asked by now comes first."""
+        super().refresh(arms, arm)
+        if arm in self._visitors and not arm.pending and self._results >= self._members[arm].visit_at:
+            arms.extra["upper"][arm.row] += _PROBE
+            arm.own = (arm.own[0] + _PROBE, arm.own[1])
+
+    def _freshen(self) -> None:
+        self._stale.update(self._visitors)
+        super()._freshen()
+
+    def scores_in(self, context: Context, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:
+        """The scores with what each arm does better, or worse, in this category."""
+        scores = self.scores(arms, objective, rng)
+        shifts = self._shifts.get(context.category or "")
+        if shifts is not None:
+            scores[: len(shifts)] += np.array(shifts[: len(scores)]) * (objective.quality / objective.total)
+        return scores
+
+    def few_scores_in(self, context: Context, arms: Sequence[Arm]) -> list[float]:
+        """The same for a few arms."""
+        shifts = self._shifts.get(context.category or "")
+        if shifts is None or len(shifts) < len(self._table):
+            return [arm.own[0] for arm in arms]
+        share = self._share
+        return [arm.own[0] + share * shifts[arm.row] for arm in arms]
+
+    def appeal(
+        self, slate: Slate, context: Context | None, objective: Objective, rng: np.random.Generator
+    ) -> Sequence[float]:
+        """The plausible quality of each candidate, with what it does better in this category."""
+        del objective, rng
+        shifts = self._shifts.get((context and context.category) or "", ())
+        arms = [self._known.get(name) for name in slate.arms]
+        return [
+            -math.inf if arm is None else arm.own[1] + (shifts[arm.row] if arm.row < len(shifts) else 0.0)
+            for arm in arms
+        ]
+
+    def _shift(self, arm: Arm, member: _Member, category: str) -> None:
+        """Keep what this arm does better in a category: the mean miss, shrunk by what deviations are worth."""
+        shifts, fit = self._shifts.get(category), self._fit
+        if shifts is None or fit is None or arm.row >= len(shifts):
+            return
+        number, total = self._tally.at(category, arm.row)
+        trials = arm.rated + member.weight
+        mu = (arm.quality_sum - member.handicap + member.weight * member.mean) / trials
+        missed = total - number * (mu + self._difficulty[category])
+        shifts[arm.row] = missed / (number + max(fit.noise * mu * (1 - mu), _LEAST) / max(fit.deviation, _LEAST))
+
+    # the shared part
+
+    def renewed(self) -> Iterator[None]:
+        """Fit the family to all results, a piece at a time, and put every arm's part in place at once."""
+        known = tuple(self._known.values())
+        if not known:
+            return
+        evidence = self._evidence(known)
+        yield
+        fit: Fit = yield from fitting(evidence)
+        yield
+        self._fit = fit
+        self._difficulty = dict(zip(self._tally.row_of, fit.difficulty.tolist(), strict=False))
+        self._weights = float(fit.weight.sum())
+        self._place(known, fit)
+        yield
+        if self.by_category:
+            self._shift_all(known, fit)
+
+    def _shift_all(self, known: tuple[Arm, ...], fit: Fit) -> None:
+        """What each arm does better in each category, in one go."""
+        used, rows = len(fit.difficulty), [arm.row for arm in known]
+        mu = np.zeros(self._tally.columns)
+        mu[rows] = np.clip(fit.mu, *INSIDE)
+        number, total = self._tally.number[:used], self._tally.total[:used]
+        missed = total - number * (mu + fit.difficulty[:, None])
+        largest = np.maximum(fit.noise * mu * (1 - mu), _LEAST)
+        shifts = missed / (number + largest / max(fit.deviation, _LEAST))
+        self._shifts = dict(zip(self._tally.row_of, shifts.tolist(), strict=False))
+
+    def _place(self, known: tuple[Arm, ...], fit: Fit) -> None:
+        owed = (fit.difficulty @ self._tally.number[: len(fit.difficulty)]).tolist()
+        for arm, mean, weight in zip(known, fit.mean.tolist(), fit.weight.tolist(), strict=True):
+            member = self._members.get(arm)
+            if member is not None:  # else it left while this was worked out
+                member.mean, member.weight, member.handicap = mean, weight, owed[arm.row]
+
+    def _evidence(self, known: tuple[Arm, ...]) -> Evidence:
+        rows = [arm.row for arm in known]
+        rated, total, squares, listed = np.array([self._members[arm].sums(arm) for arm in known]).T
+        return Evidence(rated, total, squares, listed, self._tally.number[:, rows], self._tally.total[:, rows])
+
+    def facts(self, arm: Arm) -> dict[str, float | int | None]:
+        """The quality believed in, the plausible one, and what the pool's prior counts."""
+        member = self._members[arm]
+        mu, trials = self.believed(arm)
+        return {
+            **super().facts(arm),
+            "believed_quality": mu,
+            "prior_quality": member.mean,
+            "prior_weight": member.weight,
+            "trials": trials,
+            "fallen": int(member.watch.fallen),
+        }
+
+    # memory
+
+    def state(self) -> dict[str, Any]:
+        """Everything learnt, as JSON, with the results by category."""
+        made = super().state()
+        for name, record in made["arms"].items():
+            arm = self._known.get(name)
+            by_category = self._waiting.get(name) if arm is None else self._tally.of(arm.row)
+            made["arms"][name] = {**record, "by_category": by_category} if by_category else record
+        return made
+
+    def merge(self, state: Mapping[str, Any]) -> None:
+        """Add what another process, or an earlier run, has learnt, category by category where it says so."""
+        super().merge(state)
+        self._urgent = True
+        for name, sums in read_sums(state):
+            if sums is not None:
+                self._merge_categories(name, true_results(state["arms"][name].get("by_category")))
+
+    def _merge_categories(self, name: str, results: Iterator[tuple[str, float, float]]) -> None:
+        arm = self._known.get(name)
+        for category, number, total in results:
+            if arm is not None:
+                self._tally.add(category, arm.row, number=number, total=total)
+            else:
+                before = self._waiting.setdefault(name, {}).get(category, [0.0, 0.0])
+                self._waiting[name][category] = [before[0] + number, before[1] + total]
+
+
+class _Member:
+    """What the pool holds of one arm besides its sums."""
+
+    __slots__ = ("away", "away_squares", "away_total", "handicap", "mean", "visit_at", "watch", "weight")
+
+    def __init__(self) -> None:
+        self.mean, self.weight, self.handicap = 0.5, 1.0, 0.0
+        self.away = self.away_total = self.away_squares = 0.0
+        self.visit_at = math.inf
+        self.watch = Watch()
+
+    def set_aside(self, number: float, total: float, squares: float) -> None:
+        """These results are of another time and do not count at present."""
+        self.away, self.away_total, self.away_squares = max(number, 0.0), max(total, 0.0), max(squares, 0.0)
+
+    def sums(self, arm: Arm) -> tuple[float, float, float, float]:
+        """The sums that count, and the expectation."""
+        listed = math.nan if arm.expected_quality is None else arm.expected_quality
+        return (
+            max(arm.rated - self.away, 0.0),
+            max(arm.quality_sum - self.away_total, 0.0),
+            max(arm.quality_squares - self.away_squares, 0.0),
+            listed,
+        )
