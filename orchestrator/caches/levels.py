@@ -18,7 +18,7 @@ from orchestrator.caches.disk import DiskStore
 from orchestrator.caches.memory import MemoryStore
 from orchestrator.caches.redis import RedisStore
 from orchestrator.core.caching.levels import Store, Which
-from orchestrator.core.caching.settings import MOST_TTL_S
+from orchestrator.core.caching.settings import MOST_TTL_S, READ_LIMIT_S
 
 __all__ = ["DiskLevel", "Level", "MemoryLevel", "RedisLevel"]
 
@@ -144,6 +144,13 @@ class RedisLevel(Level[RedisStore]):
     NAME = "redis"
 
     def __init__(
-        self, *, url: str | None = None, prefix: str = "orchestrator", cluster: bool = False, **options: Any
+        self,
+        *,
+        url: str | None = None,
+        prefix: str = "orchestrator",
+        cluster: bool = False,
+        read_limit_s: float = READ_LIMIT_S,
+        **options: Any,
     ) -> None:
-        super().__init__(RedisStore(url=url, namespace=prefix, cluster=cluster), **options)
+        store = RedisStore(url=url, namespace=prefix, cluster=cluster, read_limit_s=read_limit_s)
+        super().__init__(store, **options)

@@ -28,7 +28,7 @@ async def level(request, tmp_path, redis_server):  # noqa: F811 - the fixture
     made = {
         "memory": MemoryStore,
         "disk": lambda: DiskStore(directory=tmp_path),
-        "redis": lambda: RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=1.0),
+        "redis": lambda: RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=30),
     }[request.param]()
     yield made
     await made.close()
@@ -133,7 +133,7 @@ def test_a_level_serves_one_event_loop_after_another(tmp_path, redis_server):  #
     levels = [
         MemoryStore(),
         DiskStore(directory=tmp_path),
-        RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=1.0),
+        RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=30),
     ]
 
     async def use(level, value):
@@ -156,7 +156,7 @@ async def face(request, tmp_path, redis_server):  # noqa: F811 - the fixture
     made = {
         "memory": MemoryLevel,
         "disk": lambda **options: DiskLevel(directory=tmp_path, **options),
-        "redis": lambda **options: RedisLevel(url=f"redis://127.0.0.1:{redis_server.port}", **options),
+        "redis": lambda **options: RedisLevel(url=f"redis://127.0.0.1:{redis_server.port}", read_limit_s=30, **options),
     }[request.param]
     faces = []
 
@@ -230,7 +230,7 @@ async def caches(request, tmp_path, redis_server):  # noqa: F811 - the fixture
     def make(**options):
         options = {"directory": tmp_path, "host": "127.0.0.1", "port": redis_server.port, **options}
         # a machine that runs many tests at once is slow, not Redis
-        made.append(ModelCache(request.param, read_limit_s=2.0, **options))
+        made.append(ModelCache(request.param, read_limit_s=30, **options))
         return made[-1]
 
     make.levels = request.param
