@@ -3,9 +3,9 @@
     python benchmarks/goals.py --data FOLDER [--selector default] [--seeds 20] [--only cold catalogue delay gap ...]
 
 A folder holds sets as `<set>.prompts.csv.gz` and `<set>.outcomes.csv.gz`. Cold runs use whole sets. Catalogues and
-price lists come from one half of the prompts (by their id) and are judged on the other. Shown are means over pairs of a
-set and a weight of cost, the 95 % Student interval over seeds, and the worst single run. A pair is a near tie when telling
-its two best models apart takes more paired comparisons (two standard errors) than there are rounds.
+price lists come from one half of the prompts (by their id) and are judged on the other. Shown are means over pairs of
+a set and a weight of cost, the 95 % Student interval over seeds, and the worst single run. A pair is a near tie when
+telling its two best models apart takes more paired comparisons (two standard errors) than there are rounds.
 """
 
 from __future__ import annotations

@@ -10,11 +10,16 @@ __all__ = ["Tool", "ToolCall"]
 
 
 class ToolCall(NamedTuple):
-    """A function the model wants called; `arguments` is a dict, or the raw text where it is no JSON object."""
+    """A function the model wants called; `arguments` is a dict, or the raw text where it is no JSON object.
+
+    `signature` belongs to the provider that sent it (Gemini signs the thinking behind a call) and goes back
+    to it alone.
+    """
 
     name: str
     arguments: dict[str, Any] | str
     id: str | None = None
+    signature: str | None = None
 
     @classmethod
     def read(cls, name: str, arguments: Any, call_id: str | None = None) -> ToolCall:

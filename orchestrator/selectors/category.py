@@ -13,12 +13,12 @@ from orchestrator.selectors.arms import Arms, Column
 from orchestrator.selectors.context import Context
 from orchestrator.selectors.kl import upper_bounds
 from orchestrator.selectors.kl_ucb import KLUCBSelector
-from orchestrator.selectors.tally import Tally
+from orchestrator.selectors.tallied import Tallied
 
 __all__ = ["CategorySelector"]
 
 
-class CategorySelector(KLUCBSelector):
+class CategorySelector(Tallied, KLUCBSelector):
     """KL-UCB+ in the category of the request, where an arm's results elsewhere count as `pooling` at most.
 
         mean_ck = (S_ck + h_k mean_k) / (n_ck + h_k),    h_k = min(pooling, n_k - n_ck + calls in flight)
@@ -40,7 +40,6 @@ class CategorySelector(KLUCBSelector):
     """
 
     name = "category"
-    attentive = True
     contextual = True
     columns = ("upper", "mean", "trials")
 
@@ -54,19 +53,10 @@ class CategorySelector(KLUCBSelector):
     ) -> None:
         if not 0 < pooling < math.inf:
             raise ConfigurationError(f"pooling={pooling!r}: a number of results above 0")
-        super().__init__(prior_weight, floor=floor, objective=objective)
+        super().__init__(objective=objective)
+        self.set_prior(prior_weight)
+        self.set_floor(floor)
         self.pooling = pooling
-        self._tally = Tally()
-
-    def learn(self, arm: Arm, quality: float, context: Context | None) -> None:
-        """Count the result in its category."""
-        if context is not None and context.category is not None:
-            self._tally.add(context.category, arm.row, number=1.0, total=quality)
-
-    def relearn(self, arm: Arm, old_quality: float, new_quality: float, context: Context | None) -> None:
-        """Correct the category's sum."""
-        if context is not None and context.category is not None:
-            self._tally.add(context.category, arm.row, number=0.0, total=new_quality - old_quality)
 
     def refresh(self, arms: Arms, arm: Arm) -> None:
         """Keep the mean and the trials beside the bound."""
@@ -88,8 +78,3 @@ class CategorySelector(KLUCBSelector):
         upper = np.where(trials > 0, upper_bounds(means, np.log(ratios) / some), arms.extra["upper"])
         scores: Column = upper * (objective.quality / objective.total) + self.merit(arms, objective)
         return scores
-
-    def _seat(self, name: str) -> Arm:
-        arm = super()._seat(name)
-        self._tally.clear(arm.row)
-        return arm

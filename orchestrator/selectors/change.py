@@ -14,12 +14,16 @@ _FIRST_RESULTS: Final = 8.0
 _PROBE_ROUNDS: Final = (10, 20, 40, 80, 160)  # after a bad probe the next waits longer
 _LOW, _HIGH = 0.05, 0.98
 
+_Sums = tuple[float, float, float]  # number of results, sum of their qualities, and of the squares
+_NOTHING: Final[_Sums] = (0.0, 0.0, 0.0)
+
 
 class Watch:
     """One arm's CUSUM against a fall of its quality, and its way back (Page 1954).
 
-    `number`, `total` and `squares` are the sums of the results that count as the arm's usual self. A stretch of
-    results enters them only whole, once it has proved harmless: taking its good part alone would bias them upwards.
+    `number` and `total` are the sums of the results that count as the arm's usual self. A stretch of results enters
+    them only whole, once it has proved harmless: taking its good part alone would bias them upwards. `bad` are number,
+    total and squares of the results of all bad times.
 
     >>> watch = Watch()
     >>> alarms = [watch.hears(1.0, at=round_) for round_ in range(50)]
@@ -27,24 +31,12 @@ class Watch:
     (False, True, True)
     """
 
-    __slots__ = (
-        "_bad",
-        "_good",
-        "_number",
-        "_squares",
-        "_total",
-        "evidence",
-        "fallen",
-        "number",
-        "probe_at",
-        "probes",
-        "squares",
-        "total",
-    )
+    __slots__ = ("_bad", "_good", "_stretch", "bad", "evidence", "fallen", "number", "probe_at", "probes", "total")
 
     def __init__(self) -> None:
-        self.number = self.total = self.squares = 0.0
-        self._number = self._total = self._squares = 0.0
+        self.number = self.total = 0.0
+        self._stretch = _NOTHING
+        self.bad = _NOTHING
         self.evidence = 0.0
         self._good = self._bad = 0.0
         self.fallen = False
@@ -56,7 +48,6 @@ class Watch:
         if self.number < _FIRST_RESULTS:
             self.number += 1
             self.total += quality
-            self.squares += quality * quality
             self._good, self._bad = self._nats()
             return False
         nats = quality * self._good + (1 - quality) * self._bad
@@ -69,9 +60,7 @@ class Watch:
         return math.log(_FALL), math.log((1 - _FALL * sure) / (1 - sure))
 
     def _falls(self, nats: float, quality: float, at: float) -> bool:
-        self._number += 1
-        self._total += quality
-        self._squares += quality * quality
+        self._stretch = _with(self._stretch, quality)
         self.evidence = max(0.0, self.evidence + nats)
         if not self.evidence:
             self._admit()
@@ -80,18 +69,16 @@ class Watch:
             return False
         self.fallen = True
         self.evidence = 0.0
+        self.bad = _sum(self.bad, self._stretch, 1)
+        self._stretch = _NOTHING
         self.probes = 0
         self.probe_at = at + _PROBE_ROUNDS[0]
         return True
 
     def _returns(self, nats: float, quality: float, at: float) -> bool:
+        self.bad = _with(self.bad, quality)
         self.evidence = max(0.0, self.evidence - nats)
-        if not self.evidence:
-            self._number = self._total = self._squares = 0.0
-        else:
-            self._number += 1
-            self._total += quality
-            self._squares += quality * quality
+        self._stretch = _with(self._stretch, quality) if self.evidence else _NOTHING
         self.probes = 0 if nats < 0 else self.probes + 1
         self.probe_at = at + (0 if nats < 0 else _PROBE_ROUNDS[min(self.probes, len(_PROBE_ROUNDS) - 1)])
         if self.evidence < _RETURN_NATS:
@@ -99,12 +86,20 @@ class Watch:
         self.fallen = False
         self.evidence = 0.0
         self.probe_at = math.inf
+        self.bad = _sum(self.bad, self._stretch, -1)
         self._admit()
         return True
 
     def _admit(self) -> None:
         """The stretch was harmless: it counts as the arm's usual self."""
-        self.number += self._number
-        self.total += self._total
-        self.squares += self._squares
-        self._number = self._total = self._squares = 0.0
+        self.number += self._stretch[0]
+        self.total += self._stretch[1]
+        self._stretch = _NOTHING
+
+
+def _with(sums: _Sums, quality: float) -> _Sums:
+    return sums[0] + 1, sums[1] + quality, sums[2] + quality * quality
+
+
+def _sum(sums: _Sums, others: _Sums, sign: int) -> _Sums:
+    return sums[0] + sign * others[0], sums[1] + sign * others[1], sums[2] + sign * others[2]

@@ -35,11 +35,15 @@ class KLUCBSelector(Floored, OptimisticSelector):
     name = "kl-ucb"
 
     def __init__(self, prior_weight: float = 10.0, *, floor: float = 0.0, objective: Objective | None = None) -> None:
-        if not 0 <= prior_weight < math.inf:
-            raise ConfigurationError(f"prior_weight={prior_weight!r}: a number of results from 0 up")
         super().__init__(objective=objective)
+        self.set_prior(prior_weight)
         self.set_floor(floor)
-        self.prior_weight = prior_weight
+
+    def set_prior(self, weight: float) -> None:
+        """How many results an expected quality counts."""
+        if not 0 <= weight < math.inf:
+            raise ConfigurationError(f"prior_weight={weight!r}: a number of results from 0 up")
+        self.prior_weight = weight
 
     def believed(self, arm: Arm) -> tuple[float, float]:
         """The mean of the results and of the expectation."""

@@ -28,9 +28,9 @@ class Paced(ModelSelector):
 
     Of all mixtures of two models that cost no more than the rate, the one with the best score is found on the upper
     hull of (cost, score), as for a knapsack whose capacity is spent evenly (Badanidiyuru, Kleinberg, Slivkins 2013).
-    Of its two models the dearer one is taken when the credit covers it, else the cheaper one. A call in flight is
-    charged at the model's mean cost, and an unknown cost counts as none. Quality and latency are weighed as ever; the
-    objective's weight of cost has no say.
+    Of its two models the dearer one is taken when the credit covers it, else the cheaper one, and where there is not
+    even credit for that, the cheapest of all. A call in flight is charged at the model's mean cost, and an unknown cost
+    counts as none. Quality and latency are weighed as ever; the objective's weight of cost has no say.
     """
 
     budget_usd: float | None = None
@@ -73,7 +73,8 @@ class Paced(ModelSelector):
         credit = self.credit_usd + self.budget_usd  # of this very call, too
         rate = self.budget_usd + credit / (_SAVINGS_ROUNDS if credit > 0 else _DEBT_ROUNDS)
         low, high = mixture(costs, appeal, rate=rate)
-        taken = high if costs[high] <= credit else low
+        cheapest = low if costs[low] <= credit else min(range(len(costs)), key=costs.__getitem__)
+        taken = high if costs[high] <= credit else cheapest
         price = (appeal[high] - appeal[low]) / (costs[high] - costs[low]) if high != low else 0.0
         there = np.isfinite(costs)
         scores = np.full(len(costs), -math.inf)

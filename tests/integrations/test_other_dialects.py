@@ -22,6 +22,8 @@ from orchestrator.integrations import (
     HuggingFaceModel,
     OllamaModel,
 )
+from orchestrator.integrations.dialects.google import Google
+from orchestrator.integrations.dialects.openai_chat import OpenAIChat
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 TOOL = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
@@ -333,3 +335,13 @@ async def test_mistral_may_answer_in_parts(tiny):
     tiny.reply({"choices": [{"message": {"content": parts}, "finish_reason": "model_length"}]})
     reply = await model.send(Request.of("Hello"))
     assert (reply.text, reply.reasoning, reply.finish_reason) == ("Hi", "Hm", "length")
+
+
+def test_gemini_gets_its_signature_back_and_nobody_else_does():
+    """The signature of a call's thinking goes back unchanged, and is left out for a model of another provider."""
+    call = {"functionCall": {"name": "weather", "args": {"city": "Rome"}}, "thoughtSignature": "c2ln"}
+    reply = Google().decode({"candidates": [{"content": {"parts": [call]}, "finishReason": "STOP"}]})
+    turns = [Message("user", "How is Rome?"), Message("assistant", tool_calls=reply.tool_calls)]
+    body = Google().encode(Request.of(turns), "gemini-3-pro", stream=False)
+    assert call in body["contents"][-1]["parts"]
+    assert "c2ln" not in str(OpenAIChat().encode(Request.of(turns), "gpt-5", stream=False))

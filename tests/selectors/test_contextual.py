@@ -158,3 +158,14 @@ def test_the_script_is_told(prompt, script):
     """By most of the first letters."""
     named = dict(zip(FEATURES, features_of(prompt), strict=True))
     assert [name for name in ("latin", "cyrillic", "cjk", "other_script") if named[name]] == [script]
+
+
+def test_a_memory_by_category_is_saved_and_merged():
+    """One who was taught and one who has read the memory choose alike, kind by kind."""
+    teacher, pupil, rng = CategorySelector(), CategorySelector(), np.random.default_rng(0)
+    contexts = turns_of(teacher)
+    pupil.merge(json.loads(json.dumps(teacher.state())))
+    for arm in "ab":
+        pupil.enroll(arm)
+    assert [pupil.choose(pupil.slate(["a", "b"]), rng, context=context).arm for context in contexts] == ["a", "b"]
+    assert pupil.state() == teacher.state()

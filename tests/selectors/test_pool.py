@@ -248,3 +248,19 @@ def test_untried_arms_wait_their_turn_while_work_is_spread():
             selector.retire("m3")
             selector.enroll("m3")
             slate = selector.slate(arms)
+
+
+def test_a_fall_does_not_cost_what_was_learnt_elsewhere():
+    """Results merged from another process count again after a recovery, though this one never heard of them."""
+    teacher, selector = pool("a"), pool("a", "b", change_test=True)
+    settle(teacher, "a", 1.0, times=100)
+    settle(selector, "a", 1.0, times=20)
+    selector.merge(teacher.state())
+    settle(selector, "a", 0.0, times=10)
+    fallen = selector.statistics()["a"]
+    settle(selector, "a", 1.0, times=10)
+    back = selector.statistics()["a"]
+    assert (fallen["fallen"], back["fallen"]) == (1, 0)
+    assert fallen["trials"] < 30
+    assert back["trials"] > 120
+    assert back["believed_quality"] > 0.95

@@ -180,7 +180,8 @@ def _parts(turn: Message) -> list[dict[str, Any]]:
     parts = [_part(piece) for piece in pieces if piece or not turn.tool_calls]
     for call in turn.tool_calls:
         arguments = call.arguments if isinstance(call.arguments, dict) else {}
-        parts.append({"functionCall": {"name": call.name, "args": arguments}})
+        signed = {} if call.signature is None else {"thoughtSignature": call.signature}
+        parts.append({"functionCall": {"name": call.name, "args": arguments}, **signed})
     return parts
 
 
@@ -241,9 +242,11 @@ def _text(piece: dict[str, Any]) -> str:
 
 
 def _calls(pieces: list[dict[str, Any]]) -> tuple[ToolCall, ...]:
-    found = [part(piece, "functionCall") for piece in pieces if "functionCall" in piece]
+    found = [(part(piece, "functionCall"), piece.get("thoughtSignature")) for piece in pieces]
     return tuple(
-        ToolCall.read(str(call["name"]), call.get("args"), call.get("id")) for call in found if call.get("name")
+        ToolCall.read(str(call["name"]), call.get("args"), call.get("id"))._replace(signature=signature)
+        for call, signature in found
+        if call.get("name")
     )
 
 
