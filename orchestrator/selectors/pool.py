@@ -149,6 +149,10 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         mu, trials = self._members[arm].believed(arm)
         return mu, trials + arm.pending
 
+    def upper(self, arm: Arm) -> float:
+        """The highest plausible quality; of an arm that fell the mean, as calls at set times explore it."""
+        return self.believed(arm)[0] if self._members[arm].watch.fallen else super().upper(arm)
+
     def gain(self, ratio: float) -> float:
         """1.3 x noise x ln(1 + x): it goes on exploring arms that are above the average, where ln x stops."""
         return _GAIN * math.log1p(ratio) * (1.0 if self._fit is None else self._fit.noise)
