@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
+from urllib.parse import urlsplit
 
 from orchestrator.core.caching.keys import label
 from orchestrator.core.caching.levels import Which
 
-__all__ = ["address_of", "lease_of", "pattern_of", "tag_set_of", "tag_sets_of"]
+__all__ = ["address_of", "lease_of", "pattern_of", "place_of", "tag_set_of", "tag_sets_of"]
 
 _OURS = re.compile(r"[0-9a-f]{16}\.[0-9a-f]{16}\.[0-9a-f]{64}")
 
@@ -54,3 +55,13 @@ def pattern_of(namespace: str, which: Which | None = None) -> str:
     if which is None:
         return f"{namespace}:{{*"
     return f"{namespace}:{{{which.model or '*'}}}:{which.tenant or _ANY_LABEL}:*"
+
+
+def place_of(url: str) -> str:
+    """An address that can be shown: without user, password and options, which may hold them too.
+
+    >>> place_of("rediss://app:secret@cache.internal:6380/2?password=secret"), place_of("unix://:secret@/run/redis.sock")
+    ('rediss://cache.internal:6380/2', 'unix:///run/redis.sock')
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

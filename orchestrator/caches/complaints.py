@@ -17,6 +17,7 @@ class Complaints:
 
     def __init__(self, level: str, clock: Clock) -> None:
         self.count = 0
+        self.last: str | None = None
         self._level = level
         self._clock = clock
         self._said: dict[str, float] = {}
@@ -24,6 +25,7 @@ class Complaints:
     def note(self, cause: str, remedy: str = "") -> None:
         """Count a fault, and name its cause unless it was named in the last minute."""
         self.count += 1
+        self.last = cause
         now = self._clock.monotonic()
         if now - self._said.get(cause, -_QUIET_S) < _QUIET_S:
             return

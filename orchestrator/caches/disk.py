@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -163,15 +164,15 @@ class DiskStore:
     def _behind(self, work: Callable[[Table], T]) -> None:
         self._submit(lambda: self._try(work))
 
-    async def _after_writing(self, work: Callable[[Table], int]) -> int:
+    async def _after_writing(self, work: Callable[[Table], T]) -> T | None:
         """The result of work in the writing thread, once what was put before is written."""
 
-        def all_of_it() -> int:
+        def all_of_it() -> T | None:
             self._drain()
-            return self._try(work) or 0
+            return self._try(work)
 
         if self._off:
-            return 0
+            return None
         return await asyncio.wrap_future(self._submit(all_of_it))
 
     def _try(self, work: Callable[[Table], T]) -> T | None:
@@ -187,7 +188,7 @@ class DiskStore:
 
     async def drop(self, which: Which) -> int:
         """Delete what matches."""
-        return await self._after_writing(lambda table: table.drop(which))
+        return await self._after_writing(lambda table: table.drop(which)) or 0
 
     async def clear(self) -> None:
         """Delete everything."""
@@ -196,7 +197,7 @@ class DiskStore:
     async def flush(self) -> None:
         """Return when everything put so far is in the file."""
         if self._thread is not None:
-            await self._after_writing(lambda _: 0)
+            await self._after_writing(lambda _: None)
 
     async def close(self) -> None:
         """Write what is pending, end the thread and close the file."""
@@ -279,8 +280,21 @@ class DiskStore:
         """What the file holds, as far as this process knows."""
         table = self._table
         return LevelStatistics(
-            faults=self._complaints.count, entries=None if table is None else table.entries, available=not self._off
+            faults=self._complaints.count,
+            entries=None if table is None else table.entries,
+            available=not self._off,
+            trouble=self._complaints.last,
         )
+
+    async def survey(self) -> LevelStatistics:
+        """The same with what the file really holds; None where it cannot be read."""
+        entries, held_bytes = await self._after_writing(Table.held) or (None, None)
+        return replace(self.figures(), entries=entries, bytes=held_bytes)
+
+    @property
+    def place(self) -> str:
+        """The path of the file."""
+        return str(self.directory / self._file_name)
 
 
 _stores: WeakSet[DiskStore] = WeakSet()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from orchestrator.caches.addresses import address_of, lease_of, pattern_of, tag_set_of, tag_sets_of
+from orchestrator.caches.addresses import address_of, lease_of, pattern_of, place_of, tag_set_of
 from orchestrator.caches.breaker import Breaker
 from orchestrator.caches.complaints import Complaints
 from orchestrator.caches.redis_faults import Fault, fault_of
+from orchestrator.caches.redis_walks import drop_tagged, held, sweep, unlink
 from orchestrator.caches.seal import sealed, unsealed
 from orchestrator.core.caching.figures import LevelStatistics
 from orchestrator.core.caching.levels import Which
@@ -214,42 +216,18 @@ class RedisStore:
         client = line.client
         if which.key is not None:
             line.let_go({key: held for key, held in line.pending.items() if key == which.key})
-            return (
-                await self._within(self._read_limit_s, self._unlink(client, [address_of(self._namespace, which.key)]))
-                or 0
-            )
+            return await self._within(self._read_limit_s, unlink(client, [address_of(self._namespace, which.key)])) or 0
         await self.flush()
         if which.tag is not None:
-            work = self._drop_tagged(client, which)
+            work = drop_tagged(client, self._namespace, which)
         else:
-            work = self._sweep(client, pattern_of(self._namespace, which))
+            work = sweep(client, pattern_of(self._namespace, which))
         return await self._within(_SWEEP_LIMIT_S, work) or 0
 
     async def clear(self) -> None:
         """Delete everything of this namespace."""
         await self.flush()
-        await self._within(_SWEEP_LIMIT_S, self._sweep(self._line().client, pattern_of(self._namespace)))
-
-    async def _sweep(self, client: Any, pattern: str) -> int:
-        gone = 0
-        async for names in _in_batches(client.scan_iter(match=pattern, count=1000)):
-            gone += await self._unlink(client, names)
-        return gone
-
-    async def _drop_tagged(self, client: Any, which: Which) -> int:
-        gone = 0
-        async for tag_set in client.scan_iter(match=tag_sets_of(self._namespace, which), count=1000):
-            async for keys in _in_batches(client.sscan_iter(tag_set, count=1000)):
-                meant = [key for key in map(bytes.decode, keys) if which._replace(tag=None).matches(key, ())]
-                gone += await self._unlink(client, [address_of(self._namespace, key) for key in meant])
-        return gone
-
-    @staticmethod
-    async def _unlink(client: Any, names: Sequence[str | bytes]) -> int:
-        pipe = client.pipeline(transaction=False)  # one by one: the names of a Cluster live in many places
-        for name in names:
-            pipe.execute_command("UNLINK", name)  # the Cluster's pipeline has it under no other name
-        return sum(await pipe.execute())
+        await self._within(_SWEEP_LIMIT_S, sweep(self._line().client, pattern_of(self._namespace)))
 
     # one flight over all processes
 
@@ -345,7 +323,21 @@ class RedisStore:
 
     def figures(self) -> LevelStatistics:
         """Faults so far; what Redis holds is not asked for."""
-        return LevelStatistics(faults=self._complaints.count, available=not self._breaker.is_open)
+        return LevelStatistics(
+            faults=self._complaints.count, available=not self._breaker.is_open, trouble=self._complaints.last
+        )
+
+    async def survey(self) -> LevelStatistics:
+        """The same with what Redis holds of this namespace: a walk over its names; None when it does not say."""
+        await self.flush()
+        counting = held(self._line().client, pattern_of(self._namespace, Which()))
+        entries, held_bytes = await self._within(_SWEEP_LIMIT_S, counting) or (None, None)
+        return replace(self.figures(), entries=entries, bytes=held_bytes)
+
+    @property
+    def place(self) -> str:
+        """The address without user and password."""
+        return place_of(self._url) if self._url is not None else "{host}:{port}/{db}".format(**{"db": 0} | self._where)
 
 
 def _checked(url: str | None) -> str | None:
@@ -363,14 +355,3 @@ def _checked(url: str | None) -> str | None:
     except ValueError:
         raise ConfigurationError("cache url: redis://, rediss://, unix:// or valkey://host:port/db") from None
     return url
-
-
-async def _in_batches(names: AsyncIterator[T]) -> AsyncIterator[list[T]]:
-    batch: list[T] = []
-    async for name in names:
-        batch.append(name)
-        if len(batch) == 500:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

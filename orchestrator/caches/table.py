@@ -109,6 +109,11 @@ class Table:
         """What the used pages of the file take, whoever filled them."""
         return (self._ask("PRAGMA page_count") - self._ask("PRAGMA freelist_count")) * self._page_bytes
 
+    def held(self) -> tuple[int, int]:
+        """Entries and bytes as they are in the file, whoever has written them."""
+        self.entries = self._ask("SELECT count(*) FROM entries")
+        return self.entries, self.bytes
+
     def expire(self, now: float) -> None:
         """Delete what is past its time."""
         self._writer.execute("DELETE FROM entries WHERE expires < ?", (now,))

@@ -8,6 +8,7 @@ import typer
 
 from orchestrator.cli.ask import ask
 from orchestrator.cli.bench import bench
+from orchestrator.cli.cache import cache
 from orchestrator.cli.demo.command import demo
 from orchestrator.cli.explain import explain
 from orchestrator.cli.models import models
@@ -46,3 +47,4 @@ def main(
 for command in (demo, ask, models, explain, replay):
     app.command()(command)
 app.add_typer(bench)
+app.add_typer(cache)

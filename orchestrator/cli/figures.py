@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BLANK", "bar", "count", "money", "percent", "price", "seconds"]
+__all__ = ["BLANK", "bar", "count", "money", "percent", "price", "seconds", "size"]
 
 BLANK = "-"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -74,6 +74,22 @@ def count(tokens: int | None) -> str:
     if tokens >= 1_000_000:
         return f"{tokens / 1_000_000:.1f}M"
     return f"{tokens / 1000:.0f}k" if tokens >= 1000 else str(tokens)
+
+
+def size(held_bytes: int | None) -> str:
+    """A number of bytes in the unit that fits.
+
+    >>> size(512), size(12_345), size(3_210_000_000), size(None)
+    ('512 B', '12.3 kB', '3.2 GB', '-')
+    """
+    if held_bytes is None:
+        return BLANK
+    amount, unit = float(held_bytes), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{held_bytes} B" if unit == "B" else f"{amount:.1f} {unit}"
 
 
 def bar(share: float, *, width: int) -> str:

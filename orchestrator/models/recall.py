@@ -60,7 +60,7 @@ class Recall:
         cache = self.cache if only is None or only.cache is None else only.cache
         key = None
         if cache is not None and cache.takes(request):
-            key = cache.key_of(only, request, {} if only is not None else self._wanted(question))
+            key = cache.key_of(only, request, None if only is not None else self._wanted(question))
         return cache, key, _take_options(request)
 
     def _wanted(self, question: Question) -> dict[str, Any]:

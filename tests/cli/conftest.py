@@ -1,6 +1,8 @@
 """A clean environment, a runner for the command line, a small emulated provider and a hand-made run."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from hand_made import sent
@@ -8,6 +10,8 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.testing import EmulatedModel, Emulator
+
+sys.path.append(str(Path(__file__).parents[1] / "caches"))  # its Redis and its upstream
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ def test_without_arguments_the_help_is_shown(run):
         assert command in text
 
 
-@pytest.mark.parametrize("command", ["demo", "ask", "models", "explain"])
+@pytest.mark.parametrize("command", ["demo", "ask", "models", "explain", "cache"])
 def test_every_command_has_a_help_of_its_own(run, command):
     """-h works everywhere."""
     done = run(command, "-h")

@@ -22,7 +22,7 @@ def demo(
     prompts: Annotated[int, typer.Option(min=20, max=5000, help="How many prompts to send.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed asks the same questions of the same models.")] = 7,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="How many prompts are under way at once.")] = 16,
-    selector: Annotated[str, typer.Option(metavar="NAME", help="How the engine chooses: ucb or thompson.")] = "ucb",
+    selector: Annotated[str, typer.Option(metavar="NAME", help="The selector: pool, thompson, ucb, ...")] = "pool",
     plot: Annotated[Path, typer.Option("--plot", metavar="FILE", help="Where to put the picture.")] = Path("demo.png"),
     no_plot: Annotated[bool, typer.Option("--no-plot", help="Draw no picture.")] = False,
     as_json: AsJson = False,

@@ -36,7 +36,7 @@ class Options:
     prompts: int = 300
     seed: int = 7
     concurrency: int = 16
-    selector: str = "ucb"
+    selector: str = "pool"
 
 
 class Seen(NamedTuple):

@@ -10,16 +10,16 @@ from orchestrator.cli.demo.records import PolicyName
 from orchestrator.core.outcome import Objective
 from orchestrator.models.health_monitor import ModelHealthMonitor
 from orchestrator.models.model_registry import ModelRegistry
+from orchestrator.selectors import selector_named
 from orchestrator.selectors.selector import Arms, Column, ModelSelector
 
 if TYPE_CHECKING:
     from orchestrator.testing.emulator import Emulator
 
-__all__ = ["EXPLORATION", "OBJECTIVE", "AtRandom", "registries", "requirements"]
+__all__ = ["OBJECTIVE", "AtRandom", "registries", "requirements"]
 
 # $0.002 a prompt, or five seconds of waiting, is worth one half of "free" or "at once"
 OBJECTIVE = Objective(quality=1.0, cost=0.5, latency=0.2, cost_scale_usd=0.002, latency_scale_s=5.0 / TIME_SCALE)
-EXPLORATION = 0.25  # UCB's default of 2 is for longer lives than a few hundred prompts
 _COOL_DOWN_S = 5.0 / TIME_SCALE
 
 
@@ -37,8 +37,8 @@ class AtRandom(ModelSelector):
 def registries(emulator: Emulator, *, selector: str, seed: int) -> dict[PolicyName, ModelRegistry]:
     """A registry for each policy, with all models in it; only the engine's own learns to any effect."""
     return {
-        "engine": _registry(emulator, _selector(selector), seed=seed),
-        "best": _registry(emulator, _selector("ucb"), seed=seed),
+        "engine": _registry(emulator, selector_named(selector, objective=OBJECTIVE), seed=seed),
+        "best": _registry(emulator, selector_named("ucb", objective=OBJECTIVE), seed=seed),
         "random": _registry(emulator, AtRandom(), seed=seed),
     }
 
@@ -46,14 +46,6 @@ def registries(emulator: Emulator, *, selector: str, seed: int) -> dict[PolicyNa
 def requirements(policy: PolicyName) -> dict[str, Any]:
     """What the policy demands of a model: "always the best" names one, the others take whoever fits."""
     return {"models": [id_of(dearest())]} if policy == "best" else {}
-
-
-def _selector(name: str) -> ModelSelector:
-    from orchestrator.selectors import selector_named
-
-    if name == "ucb":
-        return selector_named(name, objective=OBJECTIVE, exploration_factor=EXPLORATION)
-    return selector_named(name, objective=OBJECTIVE)
 
 
 def _registry(emulator: Emulator, selector: ModelSelector, *, seed: int) -> ModelRegistry:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.demo.fleet import TIME_SCALE
-from orchestrator.cli.demo.policies import EXPLORATION, OBJECTIVE
+from orchestrator.cli.demo.policies import OBJECTIVE
 from orchestrator.cli.figures import BLANK, bar, money, percent, seconds
 from orchestrator.cli.tables import table
 
@@ -57,8 +57,6 @@ def show(
 def figures(report: Report, options: Options, *, took_s: float, picture: Path | None) -> dict[str, Any]:
     """The same for machines: the report, how it was made, and where the picture is."""
     how = {"options": asdict(options), "objective": asdict(OBJECTIVE), "time_scale": TIME_SCALE, "took_s": took_s}
-    if options.selector == "ucb":
-        how["exploration_factor"] = EXPLORATION
     return how | report.to_dict() | {"picture": None if picture is None else str(picture)}
 
 
@@ -84,7 +82,7 @@ def _notes(selector: str, took_s: float, picture: Path | None) -> list[str]:
     aim = OBJECTIVE
     notes = [
         (
-            f"The engine chose by {_described(selector)}. It aims for right answers first (weight {aim.quality:g}), "
+            f"The engine chose by the selector {selector!r}. It aims for right answers first (weight {aim.quality:g}), "
             f"then cost ({aim.cost:g}; ${aim.cost_scale_usd:g} a prompt counts half) and speed ({aim.latency:g})."
         ),
         (
@@ -97,10 +95,6 @@ def _notes(selector: str, took_s: float, picture: Path | None) -> list[str]:
         ),
     ]
     return notes if picture is None else [*notes, f"A picture of it: {picture}"]
-
-
-def _described(selector: str) -> str:
-    return f"{selector} with exploration_factor={EXPLORATION:g}" if selector == "ucb" else selector
 
 
 def _compared(report: Report, policy: PolicyName, name: str) -> str:

@@ -15,7 +15,7 @@ FLIGHT = "flight"  # the level that names those who joined an equal call under w
 class LevelStatistics:
     """One level: answers it gave, look-ups it had to pass on, faults it kept from the caller, what it holds now.
 
-    `entries` and `bytes` are None where counting would cost a round trip.
+    `entries` and `bytes` are None where counting would cost a round trip. `trouble` is the latest fault in words.
     """
 
     hits: int = 0
@@ -24,6 +24,7 @@ class LevelStatistics:
     entries: int | None = None
     bytes: int | None = None
     available: bool = True
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
