@@ -177,24 +177,33 @@ def _round_up(tokens: int) -> int:
 
 def implied_by(request: Request, wanted: Requirements) -> dict[str, Any]:
     """What the request itself requires: features by its content, room by its length."""
-    implied = set(wanted.implied)
+    prompt = request.prompt
+    plain = isinstance(prompt, str) and len(request.messages) == 1 and not request.tools
+    if plain and request.response_format is None and wanted.max_cost is None and len(prompt) < _A_PAGE:
+        return {}  # most requests: a short text that any chat model takes
+    return _features(request, wanted) | _room(request, wanted)
+
+
+def _features(request: Request, wanted: Requirements) -> dict[str, Any]:
+    implied = set()
     if request.tools:
         implied.add("function_calling")
     if request.response_format is not None and request.wants_json:
         implied.add("structured_output")
     if not isinstance(request.prompt, str) and request.has_images:
         implied.add("vision")
-    found: dict[str, Any] = {"implied": frozenset(implied)} if len(implied) > len(wanted.implied) else {}
-    prompt = request.prompt
-    if wanted.max_cost is None and isinstance(prompt, str) and len(prompt) < _A_PAGE and len(request.messages) == 1:
-        return found
+    return {"implied": wanted.implied | implied} if implied else {}
+
+
+def _room(request: Request, wanted: Requirements) -> dict[str, Any]:
     tokens = prompt_tokens(request)
-    if wanted.max_cost is not None or tokens > _A_PAGE:
-        found["input_tokens"] = _round_up(tokens)
-        most = most_output_tokens(request)
-        if most is not None:
-            found["output_tokens"] = _round_up(most)
-    return found
+    if wanted.max_cost is None and tokens <= _A_PAGE:
+        return {}
+    room = {"input_tokens": _round_up(tokens)}
+    most = most_output_tokens(request)
+    if most is not None:
+        room["output_tokens"] = _round_up(most)
+    return room
 
 
 def prompt_tokens(request: Request) -> int:
