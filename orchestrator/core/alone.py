@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.attempt import StreamTally, attempt, final_chunk, is_set_up_fault, response_of
+from orchestrator.core.attempt import StreamTally, attempt, final_chunk, is_set_up_fault, response_of, until
 from orchestrator.core.caching.keys import CALL_OPTIONS
 from orchestrator.core.clock import SYSTEM_CLOCK
 from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Request
@@ -34,10 +34,10 @@ class _Alone:
     def stream(self, model: Model, request: Request) -> AsyncIterator[Chunk]:
         """Ask once, or remember, in pieces."""
         key = _key_of(model, request)
-        _take_options(request)
+        limit_s = _take_options(request).get("deadline_s")
         if model.cache is None or key is None:
-            return _ask_in_pieces(model, request)
-        return model.cache.stream(key, lambda: _ask_in_pieces(model, request))
+            return _ask_in_pieces(model, request, limit_s)
+        return model.cache.stream(key, lambda: _ask_in_pieces(model, request, limit_s))
 
     async def embed(self, model: Model, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
         """Ask once for what is not remembered."""
@@ -67,11 +67,11 @@ async def _ask(model: Model, request: Request, limit_s: float | None) -> ChatRes
     return response_of(model, reply, outcome)
 
 
-async def _ask_in_pieces(model: Model, request: Request) -> AsyncGenerator[Chunk, None]:
+async def _ask_in_pieces(model: Model, request: Request, limit_s: float | None) -> AsyncGenerator[Chunk, None]:
     tally = StreamTally(SYSTEM_CLOCK)
     try:
         async with aclosing(model.open_stream(request)) as pieces:
-            async for chunk in pieces:
+            async for chunk in pieces if limit_s is None else until(pieces, SYSTEM_CLOCK, tally.started + limit_s):
                 if (shown := tally.take(chunk)) is not None:
                     yield shown
         reply = tally.reply()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
@@ -30,6 +30,7 @@ __all__ = [
     "is_set_up_fault",
     "new_response_id",
     "response_of",
+    "until",
 ]
 
 _serial = itertools.count(1)
@@ -196,6 +197,16 @@ class StreamTally:
         if reply is not None:
             outcome.usage, outcome.cost_usd = reply.usage, cost_of(model, reply.usage)
         return outcome
+
+
+async def until(pieces: AsyncGenerator[Chunk, None], clock: Clock, ends_at: float) -> AsyncGenerator[Chunk, None]:
+    """The pieces as they come, until a moment on the clock's `monotonic`; then TimeoutError."""
+    while True:
+        with clock.timeout(max(0.0, ends_at - clock.monotonic())):
+            piece = await anext(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def final_chunk(model: Model, reply: Reply, response: ChatResponse) -> Chunk:

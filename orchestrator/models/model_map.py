@@ -124,8 +124,9 @@ class ModelMap(MutableMapping[str, Model]):
             replaced = self._models.get(model.id)
             if replaced is not None and not replace:
                 raise DuplicateModelError(f"{model.id!r} is already registered; assign registry[id] = model to replace")
-            self._models = {**self._models, model.id: model}
+            # those who learn know the model before anyone can see it
             self._joined(model, None if replaced is model else replaced)
+            self._models = {**self._models, model.id: model}
             self._changed()
         return model
 

@@ -156,16 +156,25 @@ class ModelRegistry(ModelMap):
         return Selection(*self._choose(wanted, objective), self.selector.statistics)
 
     def _choose(self, wanted: Requirements, objective: Objective | None) -> tuple[Model, Choice, Eligible]:
-        version, models = self._version, self._models  # in this order: a verdict may be too old, never too young
-        eligible = self._eligibility.of(models, wanted, version=version, outcomes=self.settlement.outcomes)
-        if not eligible.ids:
-            raise NoEligibleModelsError.among(eligible.reasons)
-        try:
-            choice = self.selector.choose(eligible.slate, self._rng, objective)
-        except ValueError:  # the policy's own limits have come to refuse all that were left
-            refused = {one: self.selector.refuses(one) or "refused by the selector" for one in eligible.ids}
-            raise NoEligibleModelsError.among(eligible.reasons | refused) from None
-        return models[choice.arm], choice, eligible
+        while True:
+            version, models = self._version, self._models  # in this order: a verdict may be too old, never too young
+            eligible = self._eligibility.of(models, wanted, version=version, outcomes=self.settlement.outcomes)
+            if not eligible.ids:
+                raise NoEligibleModelsError.among(eligible.reasons)
+            try:
+                choice = self.selector.choose(eligible.slate, self._rng, objective)
+            except ValueError:
+                if models is self._models and version == self._version:
+                    raise NoEligibleModelsError.among(self._refused(eligible)) from None
+                continue  # every candidate has left while we were choosing: look again
+            model = models.get(choice.arm)
+            if model is not None:  # else it is leaving at this moment
+                return model, choice, eligible
+
+    def _refused(self, eligible: Eligible) -> dict[str, str]:
+        """Why nobody is left, when the policy's own limits have come to refuse the last."""
+        last = {one: self.selector.refuses(one) or "refused by the selector" for one in eligible.ids}
+        return eligible.reasons | last
 
     # the doors to the service
 

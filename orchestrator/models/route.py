@@ -34,7 +34,6 @@ class Route:
         "_admission",
         "_choose",
         "_clock",
-        "_deadline",
         "_failed",
         "_health",
         "_left",
@@ -42,6 +41,7 @@ class Route:
         "_request",
         "_rng",
         "attempts",
+        "ends_at",
         "error",
         "strict",
         "wait_s",
@@ -76,7 +76,7 @@ class Route:
         self._health = health
         self._clock = clock
         self._rng = rng
-        self._deadline = clock.monotonic() + deadline_s
+        self.ends_at = clock.monotonic() + deadline_s
         self._left = max_attempts
 
     def next_model(self) -> Model:
@@ -123,7 +123,7 @@ class Route:
     @property
     def left_s(self) -> float:
         """Seconds until the deadline of the whole request."""
-        return max(0.0, self._deadline - self._clock.monotonic())
+        return max(0.0, self.ends_at - self._clock.monotonic())
 
     @property
     def limit_s(self) -> float:
@@ -138,7 +138,7 @@ class Route:
         assert error is not None
         self.attempts = (*self.attempts, outcome.attempt)
         self._left -= 1
-        if error.blame is Blame.CALLER or self._left <= 0 or self._clock.monotonic() >= self._deadline:
+        if error.blame is Blame.CALLER or self._left <= 0 or self._clock.monotonic() >= self.ends_at:
             raise self._exhausted() from error.__cause__
         if self._only is None:
             self._leave_out(model)
@@ -154,7 +154,7 @@ class Route:
             pause_s = error.retry_after_s
         elif not error.again:
             raise self._exhausted() from error.__cause__
-        if self._clock.monotonic() + pause_s >= self._deadline:
+        if self._clock.monotonic() + pause_s >= self.ends_at:
             raise self._exhausted() from error.__cause__
         return pause_s
 

@@ -20,6 +20,7 @@ from orchestrator.core.attempt import (
     is_set_up_fault,
     new_response_id,
     response_of,
+    until,
 )
 from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Prompt, Reply, Request
 from orchestrator.core.model import Model
@@ -41,9 +42,9 @@ _USE_REGISTRY: Any = object()
 class ModelService:
     """Answers requests with the models of a registry.
 
-    `deadline_s` bounds a whole request, retries and failover included; `max_attempts` how often models are asked
-    for it. Without a registry it serves the process-wide one. Callable as `service("openai:gpt-4o", "Hello")` or
-    `service(model_id=..., prompt=...)`.
+    `deadline_s` bounds a whole request, retries and failover included (of a stream the wait for its first piece, unless
+    the call itself sets the deadline); `max_attempts` how often models are asked for it. Without a registry it serves
+    the process-wide one. Callable as `service("openai:gpt-4o", "Hello")` or `service(model_id=..., prompt=...)`.
     """
 
     def __init__(
@@ -156,7 +157,8 @@ class ModelService:
                         first = await anext(pieces, None)
                     if first is not None and (shown := tally.take(first)) is not None:
                         yield shown
-                    async for chunk in self._rest(pieces, route):
+                    # what flows may go on as long as it flows, or until the deadline that the caller has set
+                    async for chunk in until(pieces, clock, route.ends_at) if route.strict else pieces:
                         if (shown := tally.take(chunk)) is not None:
                             yield shown
                 reply = tally.reply()
@@ -173,18 +175,6 @@ class ModelService:
             finally:
                 if not settled:
                     settlement.abandon(model)
-
-    def _rest(self, pieces: AsyncGenerator[Chunk, None], route: Route) -> AsyncGenerator[Chunk, None]:
-        """What follows the first piece: as long as it flows, or until the deadline that the caller has set."""
-        return self._until_deadline(pieces, route) if route.strict else pieces
-
-    async def _until_deadline(self, pieces: AsyncIterator[Chunk], route: Route) -> AsyncGenerator[Chunk, None]:
-        while True:
-            with self.registry.clock.timeout(route.left_s):
-                chunk = await anext(pieces, None)
-            if chunk is None:
-                return
-            yield chunk
 
     def _stream_broke(self, model: Model, request: Request, tally: StreamTally, route: Route, error: Exception) -> None:
         """Settle a broken stream; returns when another model may start afresh, since nothing was shown yet."""

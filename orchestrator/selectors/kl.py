@@ -12,7 +12,7 @@ from orchestrator.selectors.arms import Column
 __all__ = ["divergence", "upper_bound", "upper_bounds"]
 
 _EDGE: Final = 1e-9  # bounds and means stay so far inside (0, 1)
-_STEPS: Final = 2
+_STEPS: Final = 3
 
 
 def divergence(mean: float, other: float) -> float:

@@ -291,3 +291,23 @@ async def test_a_model_without_embeddings_says_so():
     """The remedy is another model."""
     with pytest.raises(ModelProviderError, match="embeddings capability"):
         await CustomModel("mine", {}).embed("a")
+
+
+async def test_a_lone_stream_keeps_the_deadline_of_its_call():
+    """A model without a registry that falls silent ends in a timeout with what it had said."""
+    import asyncio
+
+    from orchestrator.errors import ProviderTimeoutError
+
+    class Silent(Model):
+        async def stream_response(self, prompt, **kwargs):
+            assert not kwargs
+            yield "so "
+            await asyncio.Event().wait()
+
+    async def listen():
+        return [chunk async for chunk in Silent(name="silent").stream_response("q", deadline_s=0.01)]
+
+    with pytest.raises(ProviderTimeoutError) as caught:
+        await listen()
+    assert caught.value.text_so_far == "so "
