@@ -199,6 +199,68 @@ async def test_a_refusal_is_named_once_and_hurts_nobody(own_redis, caplog, optio
     assert not any("wr0ng" in message or "Paris" in message for message in messages)
 
 
+def said_once(records, cause):
+    """True when exactly one warning names this cause."""
+    return sum(cause in record.getMessage() for record in records) == 1
+
+
+async def test_a_redis_that_still_loads_is_a_miss_and_serves_when_it_has(own_redis, caplog):
+    """LOADING, from a server that starts with a large file of data."""
+    server = own_redis()
+    server.command("DEBUG", "POPULATE", "900", "filling")
+    server.command("SAVE")
+    server.kill()
+    server.options = ("--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024")
+    server.start()
+    assert server.command("GET", "x").startswith(b"-LOADING")
+    with caplog.at_level(logging.WARNING):
+        async with redis_alone(server.port) as cache:
+            await ask_many(cache, 40)
+            assert said_once(caplog.records, "still loading its data")
+            assert await until_back(cache) < BACK_WITHIN_S + 5
+
+
+async def test_a_redis_that_cannot_save_refuses_writes_and_hurts_nobody(own_redis, caplog, tmp_path):
+    """MISCONF, from a server whose snapshot cannot be put in its place."""
+    server = own_redis("--save", "3600", "1", "--dbfilename", "taken")
+    (tmp_path / "taken" / "in-the-way").mkdir(parents=True)
+    server.command("SET", "x", "1")
+    server.command("BGSAVE")
+    until(lambda: b"rdb_last_bgsave_status:err" in server.command("INFO", "persistence"))
+    assert server.command("SET", "x", "2").startswith(b"-MISCONF")
+    with caplog.at_level(logging.WARNING):
+        async with redis_alone(server.port) as cache:
+            for _ in range(2):
+                await ask_many(cache, 40)
+                await cache.flush()
+    assert said_once(caplog.records, "refuses writes until it can save")
+
+
+async def test_a_redis_of_a_cluster_says_so_and_hurts_nobody(own_redis, caplog):
+    """MOVED, from one of two nodes, to a client that does not know of the other."""
+    port, other_port = free_port(), free_port()
+    server = own_redis("--cluster-enabled", "yes", "--cluster-port", str(port), "--cluster-config-file", "one.conf")
+    other = own_redis(
+        "--cluster-enabled", "yes", "--cluster-port", str(other_port), "--cluster-config-file", "two.conf"
+    )
+    server.command("CLUSTER", "ADDSLOTSRANGE", "0", "99")
+    other.command("CLUSTER", "ADDSLOTSRANGE", "100", "16383")
+    server.command("CLUSTER", "MEET", "127.0.0.1", str(other.port), str(other_port))
+    until(lambda: b"cluster_state:ok" in server.command("CLUSTER", "INFO"))
+    assert server.command("GET", "x").startswith(b"-MOVED")
+    with caplog.at_level(logging.WARNING):
+        async with redis_alone(server.port) as cache:
+            await ask_many(cache, 60)
+    assert said_once(caplog.records, "part of a Cluster")
+
+
+def until(reached):
+    """Look until it is so; a server of another process has no event to wait for."""
+    end = time.monotonic() + 10
+    while not reached():
+        assert time.monotonic() < end, "the server does not get there"
+
+
 async def test_a_full_redis_still_gives_what_it_has(own_redis):
     """Writes are off for a while, reads are not."""
     server = own_redis()
@@ -337,10 +399,7 @@ def cluster(own_redis):
     """A Cluster of one node that owns every slot."""
     server = own_redis("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     assert server.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383").startswith(b"+OK")
-    end = time.monotonic() + 10
-    while b"cluster_state:ok" not in server.command("CLUSTER", "INFO"):
-        assert time.monotonic() < end, "the cluster does not come up"
-        time.sleep(0.05)
+    until(lambda: b"cluster_state:ok" in server.command("CLUSTER", "INFO"))
     return server
 
 
