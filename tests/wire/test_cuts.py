@@ -10,8 +10,8 @@ from recordings import Recording, recordings, tell
 from orchestrator.errors import ProviderAPIError, StreamTruncatedError
 
 SEED = 20260801
-_SMALL = 3_000  # bytes: shorter streams are cut at every byte
-_SAMPLES = 60
+_SMALL = 6_000  # bytes: shorter streams are cut at every byte
+_SAMPLES = 150
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
