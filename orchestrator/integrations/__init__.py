@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         register_provider,
         unregister_provider,
     )
+    from orchestrator.integrations.redaction import RedactKeys
     from orchestrator.integrations.transport import close_sessions
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "HuggingFaceModel",
     "OllamaModel",
     "OpenAIModel",
+    "RedactKeys",
     "close_sessions",
     "known_providers",
     "model_from",
@@ -52,6 +54,7 @@ _HOMES = {
     "HuggingFaceModel": "huggingface_model",
     "OllamaModel": "ollama_model",
     "OpenAIModel": "openai_model",
+    "RedactKeys": "redaction",
     "close_sessions": "transport",
 }
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from orchestrator.errors import MalformedResponseError
 from orchestrator.integrations import strict_json
 
-__all__ = ["Complaint", "read_complaint", "shown", "without_quotation"]
+__all__ = ["Complaint", "read_complaint", "shown", "without_keys", "without_quotation"]
 
 MAX_SHOWN = 200  # characters of a provider's text that an error repeats
 _KEYS = re.compile(
@@ -129,10 +129,15 @@ def shown(text: str, private: Sequence[str] = ()) -> str:
     "I cannot read '[hidden]'"
     """
     text = " ".join(text[: 4 * MAX_SHOWN].split())
-    text = _KEYS.sub(_hide_key, text)
+    text = without_keys(text)
     for secret in private:
         text = without_quotation(text, " ".join(secret.split()))
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
+
+
+def without_keys(text: str) -> str:
+    """The text without anything that looks like a key."""
+    return _KEYS.sub(_hide_key, text)
 
 
 def _hide_key(found: re.Match[str]) -> str:

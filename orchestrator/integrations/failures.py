@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from orchestrator.errors import (
     AuthenticationError,
-    Blame,
     ContentFilterError,
     ContextLengthError,
     InvalidRequestError,
@@ -23,13 +22,25 @@ from orchestrator.errors import (
 from orchestrator.integrations.complaints import Complaint, read_complaint, shown
 from orchestrator.integrations.retry_hints import retry_after_s
 
-__all__ = ["UnsupportedFeatureError", "failure", "failure_in_reply"]
+__all__ = ["ConflictError", "RequestTimeoutError", "UnsupportedFeatureError", "failure", "failure_in_reply"]
 
 
 class UnsupportedFeatureError(InvalidRequestError):
     """This model lacks a feature the request uses; another model may have it."""
 
-    blame = Blame.MISMATCH
+    kind = "unsupported"
+
+
+class RequestTimeoutError(ServerError):
+    """The provider gave up waiting for the request (408); once more may do."""
+
+    kind = "request_timeout"
+
+
+class ConflictError(ServerError):
+    """The request met another one at the provider (409), which says nothing about the model; once more may do."""
+
+    kind = "conflict"
 
 
 class _Row(NamedTuple):
@@ -69,12 +80,19 @@ _TABLE = (
         words="content_filter content_policy_violation responsibleaipolicyviolation moderation moderation_blocked",
     ),
     _row(ContentFilterError, "403", text=r"moderation|flagged"),
+    _row(ContentFilterError, "400", text=r"blocked by (the )?content|content (filtering |management )?policy"),
     _row(QuotaError, "402"),
     _row(QuotaError, words="insufficient_quota billing_error billing_hard_limit_reached quota_per_day"),
     _row(QuotaError, "400 403", text=r"credit balance|insufficient balance"),
     _row(AuthenticationError, "401"),
     _row(AuthenticationError, words="invalid_api_key api_key_invalid authentication_error unauthenticated"),
     _row(AuthenticationError, "400 403", text=r"(incorrect|invalid) api key|api key (not valid|expired)"),
+    _row(
+        UnsupportedFeatureError,
+        "400 404 422",
+        text=r"image_url.? is only supported|image input|unknown variant .?image_url|not an? (vision|multimodal) model"
+        r"|content must be a string|input should be 'text'|at most 0 image|(does not|doesn't) (support|accept) image",
+    ),
     _row(UpstreamNotFoundError, "404 410"),
     _row(UpstreamNotFoundError, words="model_not_found not_found not_found_error deploymentnotfound"),
     _row(UpstreamNotFoundError, "400", text=r"model .{0,80}(not found|does not exist)|try pulling it first"),
@@ -82,7 +100,9 @@ _TABLE = (
     _row(PermissionDeniedError, words="permission_error permission_denied failed_precondition"),
     _row(RateLimitError, "429"),
     _row(OverloadedError, "503 529"),
-    _row(ServerError, "408 409 425 499 500 502 504 520 521 522 523 524 525 526 527"),
+    _row(RequestTimeoutError, "408"),
+    _row(ConflictError, "409"),
+    _row(ServerError, "425 499 500 502 504 520 521 522 523 524 525 526 527"),
     _row(UnsupportedFeatureError, "400 422", words="unsupported_parameter unsupported_value"),
     _row(UnsupportedFeatureError, "400 422", text=r"does not support"),
     _row(InvalidRequestError, "400 405 406 411 414 415 416 422 426 428 431"),

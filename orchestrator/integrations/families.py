@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from orchestrator.core.info import ModelCapabilities, ModelInfo
@@ -72,6 +73,7 @@ _FAMILIES = (
 _SAME_MODELS = {"azure": "openai", "vertex": "google"}
 
 
+@lru_cache(maxsize=4096)
 def family_of(provider: str, name: str) -> Family | None:
     """The family a model belongs to, or None.
 
@@ -103,6 +105,8 @@ def completed(info: ModelInfo) -> ModelInfo:
     True
     """
     family = family_of(info.provider, info.name)
+    if info.context_window is not None and info.capabilities.model_fields_set.issuperset(_words(family)):
+        return info
     known: dict[str, Any] = {"capabilities": _capabilities(family, info.capabilities)}
     if info.context_window is None and family is not None:
         known["context_window"] = family.context_window
@@ -110,11 +114,17 @@ def completed(info: ModelInfo) -> ModelInfo:
 
 
 def _capabilities(family: Family | None, given: Any) -> ModelCapabilities:
-    words = ["text_generation", "streaming"]
-    if family is not None:
-        words += ["code_generation", *family.features.split()]
-    known = {word.lstrip("-"): not word.startswith("-") for word in words}
+    known = _words(family)
     if given is None:
         return ModelCapabilities.model_validate(known)
     asked = given if isinstance(given, ModelCapabilities) else ModelCapabilities.model_validate(given)
     return ModelCapabilities.model_validate(known | asked.model_dump(exclude_unset=True))
+
+
+@lru_cache(maxsize=256)
+def _words(family: Family | None) -> dict[str, bool]:
+    """What a family can do and cannot, by name."""
+    words = ["text_generation", "streaming"]
+    if family is not None:
+        words += ["code_generation", *family.features.split()]
+    return {word.lstrip("-"): not word.startswith("-") for word in words}

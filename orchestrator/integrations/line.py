@@ -37,12 +37,14 @@ class Line:
         "_headers",
         "_limits",
         "_provider",
+        "_refused",
         "_stream_headers",
         "_warm",
         "chat_url",
         "dialect",
         "model",
         "stream_url",
+        "told",
     )
 
     def __init__(
@@ -54,6 +56,7 @@ class Line:
         address: Callable[[str], str],
         headers: Mapping[str, str],
         limits: transport.Limits,
+        refused: Callable[[], None],
     ) -> None:
         from multidict import CIMultiDict
 
@@ -62,9 +65,11 @@ class Line:
         self._provider = provider
         self._address = address
         self._limits = limits
+        self._refused = refused  # called when the key is not accepted
         self._headers = CIMultiDict(headers)
         # a compressed stream would be held back until its blocks are full
         self._stream_headers = CIMultiDict(headers, Accept="text/event-stream", **{"Accept-Encoding": "identity"})
+        self.told: Mapping[str, str] | None = None  # the headers of the last reply
         self._warm = False  # has an answer come over a connection that may still be pooled?
         self.chat_url = self.url(dialect.chat_path(model, stream=False))
         self.stream_url = self.url(dialect.chat_path(model, stream=True))
@@ -94,7 +99,7 @@ class Line:
             if not warm:
                 raise self._hung_up() from None
             return await self._exchange(url, body)
-        self._warm = True
+        self._warm, self.told = True, answer.headers
         return answer
 
     async def listen(
@@ -137,7 +142,7 @@ class Line:
             if not warm:
                 raise self._hung_up() from None
             return await self._open(body)
-        self._warm = True
+        self._warm, self.told = True, response.headers
         return response
 
     async def _more(self, response: ClientResponse, reader: StreamReader, patience: Patience) -> bytes:
@@ -163,7 +168,10 @@ class Line:
         return strict_json.loads(answer.body)
 
     def _failed(self, answer: transport.Answer, private: Sequence[str]) -> ProviderAPIError:
-        return failure(answer.status, answer.headers, answer.body, provider=self._provider, private=private)
+        error = failure(answer.status, answer.headers, answer.body, provider=self._provider, private=private)
+        if error.error_type == "authentication":
+            self._refused()
+        return error
 
     def _hung_up(self) -> ProviderConnectionError:
         return ProviderConnectionError(f"{self._provider} hung up without an answer")

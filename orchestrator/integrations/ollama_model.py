@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.integrations.dialects.ollama import Ollama, read_version
+from orchestrator.integrations import strict_json
+from orchestrator.integrations.dialects.listing import ListedModel
+from orchestrator.integrations.dialects.ollama import Ollama, read_facts, read_version
 from orchestrator.integrations.http_model import HTTPModel
 from orchestrator.integrations.service import Service
 
@@ -50,6 +52,12 @@ class OllamaModel(HTTPModel):
     def wire_name(self) -> str:
         """The name Ollama knows."""
         return self.model_path
+
+    async def facts_of(self, name: str) -> ListedModel | None:
+        """What the server tells about one installed model: window and abilities, which its list leaves out."""
+        line = self._line or self._connect()
+        body = await line.ask(line.url("api/show"), strict_json.dumps({"model": name}), self._private)
+        return read_facts(name, body)
 
     async def version(self) -> str:
         """The version of the server."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-__all__ = ["MAX_HINT_S", "duration_s", "retry_after_s"]
+__all__ = ["MAX_HINT_S", "duration_s", "retry_after_s", "seconds_until"]
 
 MAX_HINT_S = 31 * 86_400.0  # longer than any quota's period: no hint but a fault
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -48,12 +48,12 @@ def retry_after_s(headers: Mapping[str, str], details: Mapping[str, Any], text: 
 def _hints(headers: Mapping[str, str], details: Mapping[str, Any], text: str) -> Iterable[float | None]:
     thousandths = _number(headers.get("retry-after-ms"))
     yield None if thousandths is None else thousandths / 1000
-    yield _moment_or_seconds(headers.get("retry-after"), headers)
+    yield seconds_until(headers.get("retry-after"), headers)
     yield duration_s(details.get("retryDelay"))
     yield _prose_s(text)
     yield _number(details.get("estimated_time"))
     yield from (
-        _moment_or_seconds(headers.get(reset), headers) for left, reset in _RESETS if _number(headers.get(left)) == 0
+        seconds_until(headers.get(reset), headers) for left, reset in _RESETS if _number(headers.get(left)) == 0
     )
 
 
@@ -84,8 +84,14 @@ def _prose_s(text: str) -> float | None:
     return None if found is None else duration_s(_WORDS.sub(r"\1", found.group(1)).replace(" ", ""))
 
 
-def _moment_or_seconds(value: str | None, headers: Mapping[str, str]) -> float | None:
-    """Seconds given as such, as a duration, or as a date seen from the provider's own clock."""
+def seconds_until(value: str | None, headers: Mapping[str, str]) -> float | None:
+    """Seconds given as such, as a duration, or as a date seen from the provider's own clock.
+
+    >>> seconds_until("8.64s", {}), seconds_until("12", {})
+    (8.64, 12.0)
+    >>> seconds_until("2026-01-01T00:00:09Z", {"date": "Thu, 01 Jan 2026 00:00:00 GMT"})
+    9.0
+    """
     if value is None:
         return None
     seconds = _number(value)

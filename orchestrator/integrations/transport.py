@@ -1,15 +1,16 @@
-"""Bytes to a provider and back: one pooled aiohttp session an event loop, no redirects, no cookies, bounded bodies."""
+"""Bytes to a provider and back: over pooled connections, without redirects, within limits of time and size."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import io
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from orchestrator.core.clock import SYSTEM_CLOCK
 from orchestrator.errors import (
     CapacityError,
     MalformedResponseError,
@@ -18,9 +19,11 @@ from orchestrator.errors import (
     ProviderConnectionError,
     ProviderTimeoutError,
 )
+from orchestrator.integrations.addresses import RefusedAddressError
+from orchestrator.integrations.sessions import close_sessions, session_of
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
+    from aiohttp import ClientResponse
     from yarl import URL
 
 __all__ = [
@@ -39,12 +42,8 @@ __all__ = [
 
 MAX_BODY = 16 * 2**20  # bytes, after decompression
 MAX_ERROR_BODY = 64 * 2**10
-_CONNECT_S = 5.0
 _LAST_BYTES_S = 0.1  # after the end marker, the end of the body follows at once or never
 _LARGE = 2**20  # aiohttp wants larger bodies as files, so that writing them does not hold up the loop
-
-_keepers: dict[asyncio.AbstractEventLoop, AsyncGenerator[ClientSession, None]] = {}
-_sessions: dict[asyncio.AbstractEventLoop, ClientSession] = {}
 
 
 class StaleConnection(Exception):  # noqa: N818 - no error yet: the call goes out once more on a fresh connection
@@ -65,68 +64,23 @@ class Limits(NamedTuple):
     timeout: Any  # aiohttp.ClientTimeout
     first_byte_s: float
     gap_s: float
+    private: bool = False  # may a public name lead into a private network?
 
     @classmethod
-    def of(cls, *, first_byte_s: float, gap_s: float) -> Limits:
-        """Connecting takes at most 5 s; there is no total, deadlines belong to the caller."""
+    def of(cls, *, first_byte_s: float, gap_s: float, connect_s: float = 5.0, private: bool = False) -> Limits:
+        """There is no total, deadlines belong to the caller; `connect_s` includes finding the name and TLS."""
         from aiohttp import ClientTimeout
 
-        timeout = ClientTimeout(total=None, connect=None, sock_connect=_CONNECT_S, sock_read=first_byte_s)
-        return cls(timeout, first_byte_s, gap_s)
-
-
-async def _session() -> ClientSession:
-    """The session of the running loop; it closes when the loop shuts its generators down, if not before."""
-    loop = asyncio.get_running_loop()
-    session = _sessions.get(loop)
-    if session is None or session.closed:
-        for old in [known for known in _sessions if known.is_closed()]:
-            _sessions.pop(old)
-            _keepers.pop(old, None)
-        keeper = _keepers[loop] = _kept_session()
-        session = _sessions[loop] = await anext(keeper)
-    return session
-
-
-async def _kept_session() -> AsyncGenerator[ClientSession, None]:
-    import aiohttp
-
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=30),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        raise_for_status=False,
-    )
-    try:
-        yield session
-    finally:
-        await session.close()
-
-
-async def close_sessions() -> None:
-    """Close the running loop's connections; the next call opens new ones."""
-    loop = asyncio.get_running_loop()
-    _sessions.pop(loop, None)
-    keeper = _keepers.pop(loop, None)
-    if keeper is not None:
-        await keeper.aclose()
+        timeout = ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s, sock_read=first_byte_s)
+        return cls(timeout, first_byte_s, gap_s, private)
 
 
 async def exchange(
     url: URL, headers: Mapping[str, str], body: bytes | None, limits: Limits, *, provider: str
 ) -> Answer:
     """One request, one reply read whole: POST with a body, GET without."""
-    loop_session = _sessions.get(asyncio.get_running_loop())
-    session = loop_session if loop_session is not None and not loop_session.closed else await _session()
     try:
-        async with session.request(
-            "GET" if body is None else "POST",
-            url,
-            data=_payload(body),
-            headers=headers,
-            allow_redirects=False,
-            timeout=limits.timeout,
-        ) as response:
+        async with await _asked(url, headers, body, limits) as response:
             if response.status == 200:
                 return Answer(200, response.headers, await _whole_body(response, MAX_BODY, provider))
             return Answer(response.status, response.headers, await _head_of_body(response))
@@ -138,13 +92,24 @@ async def open_reply(
     url: URL, headers: Mapping[str, str], body: bytes, limits: Limits, *, provider: str
 ) -> ClientResponse:
     """A reply whose headers are there and whose body is still coming; give it back with `let_go`."""
-    session = await _session()
     try:
-        return await session.post(
-            url, data=_payload(body), headers=headers, allow_redirects=False, timeout=limits.timeout
-        )
+        return await _asked(url, headers, body, limits)
     except Exception as fault:  # noqa: BLE001 - every failure of the road, in our terms
         raise _explained(fault, provider, url.host or "") from _shown_cause(fault)
+
+
+async def _asked(url: URL, headers: Mapping[str, str], body: bytes | None, limits: Limits) -> ClientResponse:
+    """The reply up to its headers, however slowly they drip."""
+    session = await session_of(private=limits.private)
+    with SYSTEM_CLOCK.timeout(limits.first_byte_s):
+        return await session.request(
+            "GET" if body is None else "POST",
+            url,
+            data=_payload(body),
+            headers=headers,
+            allow_redirects=False,
+            timeout=limits.timeout,
+        )
 
 
 async def let_go(response: ClientResponse, *, over: bool) -> None:
@@ -223,18 +188,28 @@ def _shown_cause(fault: Exception) -> Exception | None:
 
 def _explained(fault: Exception, provider: str, host: str, *, began: bool = False) -> Exception:
     """A fault of the network as the error class that says what to do."""
-    import aiohttp
-
     if isinstance(fault, OrchestratorError):
         return fault
-    if isinstance(fault, aiohttp.ServerDisconnectedError) and not began:
+    if not began and _was_stale(fault):
         return StaleConnection()
     if isinstance(fault, OSError) and fault.errno in (errno.EMFILE, errno.ENFILE):
         return CapacityError("this process has no file descriptors left: close some, or raise `ulimit -n`")
+    if isinstance(fault.__cause__, RefusedAddressError):
+        return ProviderConnectionError(f"{provider} ({host}): {fault.__cause__}")
     for kind, error, what in _faults():
         if isinstance(fault, kind):
             return error(f"{provider} ({host}): {what} ({type(fault).__name__})")
     return fault
+
+
+def _was_stale(fault: Exception) -> bool:
+    """True for a connection that was made and broke before the first byte of a reply."""
+    import aiohttp
+
+    if isinstance(fault, aiohttp.ClientConnectorError):
+        return False
+    reset = isinstance(fault, aiohttp.ClientOSError) and fault.errno in (errno.ECONNRESET, errno.EPIPE)
+    return reset or isinstance(fault, aiohttp.ServerDisconnectedError)
 
 
 @cache
@@ -243,7 +218,7 @@ def _faults() -> tuple[tuple[type[Exception], type[ProviderAPIError], str], ...]
     import aiohttp
 
     return (
-        (aiohttp.ConnectionTimeoutError, ProviderTimeoutError, f"no connection within {_CONNECT_S:g} s"),
+        (aiohttp.ConnectionTimeoutError, ProviderTimeoutError, "no connection in time"),
         (TimeoutError, ProviderTimeoutError, "no answer in time"),
         (aiohttp.ClientConnectorDNSError, ProviderConnectionError, "the name was not found, check base_url"),
         (aiohttp.ClientSSLError, ProviderConnectionError, "no trusted TLS connection"),

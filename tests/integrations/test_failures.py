@@ -66,6 +66,31 @@ def test_a_missing_feature_is_a_mismatch_not_a_mistake():
 
 
 @pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (400, "Invalid content type. image_url is only supported by certain models."),
+        (400, "Image input modality is not enabled for models/gemma-3-1b-it"),
+        (404, "No endpoints found that support image input"),
+        (400, "messages[0].content must be a string"),
+        (422, "messages[0]: unknown variant `image_url`, expected `text` at line 1"),
+        (400, "m is not a multimodal model"),
+        (400, "At most 0 image(s) may be provided in one request."),
+    ],
+)
+def test_a_picture_that_a_model_cannot_see_is_a_mismatch(status, text):
+    """Providers refuse it in many words; another model may have eyes."""
+    error = failure(status, {}, body(text, type="invalid_request_error"))
+    assert (error.error_type, error.blame, error.conduct.elsewhere) == ("invalid_request", Blame.MISMATCH, True)
+
+
+@pytest.mark.parametrize(("status", "again", "teaches"), [(408, 1, True), (409, 1, False)])
+def test_a_conflict_and_a_slow_request_may_be_tried_once_more(status, again, teaches):
+    """Once, and a conflict says nothing about the model."""
+    conduct = failure(status, {}, b"").conduct
+    assert (conduct.again, conduct.counts) == (again, teaches)
+
+
+@pytest.mark.parametrize(
     ("headers", "raw", "seconds"),
     [
         ({"retry-after-ms": "1500", "retry-after": "9"}, b"", 1.5),

@@ -18,7 +18,7 @@ from orchestrator.integrations.dialects.dialect import (
     texts_of,
 )
 from orchestrator.integrations.dialects.finish import finish_reason
-from orchestrator.integrations.dialects.listing import ListedModel, listed, tokens
+from orchestrator.integrations.dialects.listing import ListedModel, listed, plain_text, tokens
 from orchestrator.integrations.dialects.wishes import as_list, renamed, system_text, tool_wish, turns
 
 __all__ = ["Anthropic", "read_token_count"]
@@ -202,6 +202,7 @@ def _entry(entry: dict[str, Any]) -> ListedModel | None:
         context_window=tokens(entry.get("max_input_tokens")),
         max_output_tokens=tokens(entry.get("max_tokens")),
         capabilities=frozenset(ours for key, ours in _FEATURES.items() if part(features, key).get("supported") is True),
+        display_name=plain_text(entry.get("display_name")),
     )
 
 

@@ -19,7 +19,7 @@ from orchestrator.integrations.dialects.dialect import (
     part,
 )
 from orchestrator.integrations.dialects.finish import finish_reason
-from orchestrator.integrations.dialects.listing import ListedModel, listed, tokens
+from orchestrator.integrations.dialects.listing import ListedModel, listed, plain_text, tokens
 from orchestrator.integrations.dialects.vectors import floats, whole
 from orchestrator.integrations.dialects.wishes import as_list, renamed, system_text, tool_wish, turns
 
@@ -287,6 +287,8 @@ def _entry(entry: dict[str, Any]) -> ListedModel | None:
         capabilities=frozenset(
             feature for feature, has in (*named, ("reasoning", entry.get("thinking") is True)) if has
         ),
+        lacks=frozenset(feature for feature, has in named if able and not has),
+        display_name=plain_text(entry.get("displayName")),
     )
 
 

@@ -106,6 +106,14 @@ class Ollama:
         return listed(as_object(body).get("models"), _entry), None
 
 
+def read_facts(name: str, body: Any) -> ListedModel | None:
+    """What /api/show tells about an installed model: its window is among the figures of its architecture."""
+    body = as_object(body)
+    figures = part(body, "model_info")
+    window = figures.get(f"{figures.get('general.architecture')}.context_length")
+    return _entry({**body, "name": name, "context_length": window})
+
+
 def read_version(body: Any) -> str:
     """The version of the server."""
     version = as_object(body).get("version")
@@ -177,7 +185,7 @@ def _entry(entry: dict[str, Any]) -> ListedModel | None:
         input_usd=None if entry.get("remote_host") else 0.0,
         output_usd=None if entry.get("remote_host") else 0.0,
         capabilities=frozenset(
-            _FEATURES[feature] for feature in (features if isinstance(features, list) else ()) if feature in _FEATURES
+            ours for theirs, ours in _FEATURES.items() if isinstance(features, list) and theirs in features
         ),
     )
 

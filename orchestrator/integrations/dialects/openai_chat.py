@@ -123,6 +123,8 @@ class OpenAIChat:
         entries = dicts(as_object(body).get("data"))
         if all(type(entry.get("index")) is int for entry in entries):
             entries.sort(key=lambda entry: entry["index"])
+            if [entry["index"] for entry in entries] != list(range(len(entries))):
+                raise MalformedResponseError("the indexes of the embeddings leave one out or name one twice")
         kind = "int8" if self.vector_encoding == "base64_int8" else "float32"
         vectors = whole([floats(entry.get("embedding"), kind) for entry in entries])
         return Vectors(vectors, usage_of(body.get("usage")), body.get("model") or None)
