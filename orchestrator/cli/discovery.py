@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.integrations.http_model import HTTPModel
     from orchestrator.models.model_registry import ModelRegistry
 
-__all__ = ["WELL_KNOWN", "NoListError", "Where", "discover", "listing"]
+__all__ = ["WELL_KNOWN", "NoListError", "Where", "discover", "listing", "ollama_address"]
 
 # asked when a key for their provider is there and no --model says otherwise
 WELL_KNOWN = (
@@ -107,7 +107,7 @@ async def _on_ollama(environ: Mapping[str, str]) -> list[Model]:
     """What a running Ollama has installed; none runs, none found."""
     from orchestrator.integrations.ollama_model import OllamaModel
 
-    address = _ollama_address(environ)
+    address = ollama_address(environ)
     try:
         listed = await _listed(OllamaModel("any", base_url=address), limit_s=_PROBE_S)
     except NoListError:
@@ -115,12 +115,12 @@ async def _on_ollama(environ: Mapping[str, str]) -> list[Model]:
     return [OllamaModel(one.id, base_url=address, context_window=one.context_window) for one in _chatting(listed)]
 
 
-def _ollama_address(environ: Mapping[str, str]) -> str:
+def ollama_address(environ: Mapping[str, str]) -> str:
     """Where Ollama's own variable says it is.
 
-    >>> _ollama_address({}), _ollama_address({"OLLAMA_HOST": "0.0.0.0:11434"})
+    >>> ollama_address({}), ollama_address({"OLLAMA_HOST": "0.0.0.0:11434"})
     ('http://localhost:11434', 'http://localhost:11434')
-    >>> _ollama_address({"OLLAMA_HOST": "box"})
+    >>> ollama_address({"OLLAMA_HOST": "box"})
     'http://box:11434'
     """
     host = environ.get("OLLAMA_HOST", "").strip().rstrip("/") or "localhost"
@@ -164,8 +164,9 @@ def _facts(listed: ListedModel) -> dict[str, Any]:
 
 def _chatting(listed: Iterable[ListedModel]) -> list[ListedModel]:
     """Without those that are clearly for something else than chat."""
-    others = ("embed", "minilm", "bge-", "whisper", "tts", "dall-e", "moderation", "rerank", "gpt-image", "sora")
-    return [one for one in listed if not any(word in one.id.lower() for word in others)]
+    from orchestrator.integrations.dialects.listing import seems_to_chat
+
+    return [one for one in listed if seems_to_chat(one.id)]
 
 
 async def listing(models: Iterable[Model]) -> dict[str, list[ListedModel] | str]:

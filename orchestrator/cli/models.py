@@ -1,4 +1,4 @@
-"""`orchestrator models`: what can be asked from here, at what price."""
+"""`orchestrator models`: what can be asked from here, at what price; what else there is, and side by side."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli.comparing import compare
+from orchestrator.cli.discovering import discover
 from orchestrator.cli.failing import plainly
 from orchestrator.cli.options import AsJson, BaseUrl, Debug, KeyVariable, ModelNames
 
@@ -16,8 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = ["models"]
 
+models = typer.Typer(
+    name="models", help="List the models found: context, price, abilities.", invoke_without_command=True
+)
+models.command()(compare)
+models.command()(discover)
 
-def models(
+
+@models.callback()
+def here(
+    context: typer.Context,
     *,
     model: ModelNames = None,
     base_url: BaseUrl = None,
@@ -27,6 +37,8 @@ def models(
     debug: Debug = False,
 ) -> None:
     """List the models found: context, price, abilities."""
+    if context.invoked_subcommand is not None:
+        return
     import asyncio
 
     from orchestrator.cli.discovery import Where
@@ -81,6 +93,7 @@ def _remote_row(provider: str, listed: ListedModel) -> dict[str, Any]:
 
 
 def _print(rows: list[dict[str, Any]], silent: list[str], *, as_json: bool) -> None:
+    from orchestrator.cli.model_table import table_of
     from orchestrator.cli.tables import console, print_json
 
     for why in silent:
@@ -88,28 +101,4 @@ def _print(rows: list[dict[str, Any]], silent: list[str], *, as_json: bool) -> N
     if as_json:
         print_json({"models": rows})
     else:
-        console().print(_table(rows))
-
-
-def _table(rows: list[dict[str, Any]]) -> Any:
-    from orchestrator.cli.figures import count, price
-    from orchestrator.cli.tables import table
-
-    made = table(
-        f"{len(rows)} models",
-        ("Model", "left"),
-        ("Context\ntokens", "right"),
-        ("USD per 1M\nin", "right"),
-        ("\nout", "right"),
-        ("Can", "left"),
-    )
-    for row in rows:
-        free = row["is_local"] and row["input_usd_per_1m"] is None
-        made.add_row(
-            row["id"],
-            count(row["context_window"]),
-            "free" if free else price(row["input_usd_per_1m"]),
-            "free" if free else price(row["output_usd_per_1m"]),
-            ", ".join(name.replace("_", " ") for name in row["capabilities"]),
-        )
-    return made
+        console().print(table_of(rows))

@@ -1,0 +1,5 @@
+"""Connectors: how other clients call the models that are registered here, one client a file."""
+
+from orchestrator.catalog.connectors.registry import CONNECTORS, GROUP, ConnectorRegistry
+
+__all__ = ["CONNECTORS", "GROUP", "ConnectorRegistry"]
