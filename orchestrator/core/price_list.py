@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from orchestrator.core.cost import Cost
 
-__all__ = ["Fact", "PriceList", "matches"]
+__all__ = ["NOTHING", "Fact", "PriceList", "matches"]
 
 _COMPACT_DATE = re.compile(r"-(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=[-:]|$)")
 _PASS_THROUGH = frozenset({"openrouter", "litellm"})  # they sell every provider's models at its own price
@@ -52,16 +52,36 @@ class PriceList:
         """The list in the package, read once."""
         return PriceList(json.loads(files("orchestrator").joinpath("data/prices.json").read_bytes()))
 
+    @staticmethod
+    @cache
+    def live() -> PriceList:
+        """The list of the installed `genai-prices` package, made once; ConfigurationError where it is not installed.
+
+        Start its `UpdatePrices` before to have today's prices.
+        """
+        from orchestrator.core.price_source import installed_data
+
+        return PriceList(installed_data())
+
     def find(self, provider: str, name: str) -> Fact:
         """The facts about this provider's model; all None when it is not listed."""
         return self._find(provider.strip().lower(), name.strip().lower())
 
+    def since(self, provider: str, name: str) -> str | None:
+        """The date on which the listed price took effect, where the source says it."""
+        row = self._row(provider.strip().lower(), name.strip().lower())
+        return None if row is None else row.get("since")
+
     def _look_up(self, provider: str, name: str) -> Fact:
+        row = self._row(provider, name)
+        return NOTHING if row is None else _fact(row)
+
+    def _row(self, provider: str, name: str) -> Mapping[str, Any] | None:
         row = self._row_at(provider, name)
         head, slash, rest = name.partition("/")
         if row is None and slash and (provider in _PASS_THROUGH or head == provider):
             row = self._row_at(head, rest)
-        return NOTHING if row is None else _fact(row)
+        return row
 
     def _row_at(self, provider: str, name: str) -> Mapping[str, Any] | None:
         """The first row of the provider, or of those whose models it resells, that matches the name."""

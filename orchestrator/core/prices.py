@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.core.cost import KINDS, Cost
-from orchestrator.core.price_list import Fact, PriceList
+from orchestrator.core.price_list import NOTHING, Fact, PriceList
 from orchestrator.errors import ConfigurationError
 
 __all__ = ["PriceBook"]
@@ -28,7 +28,7 @@ class PriceBook:
 
     Each layer replaces single fields of those below it: `overrides`, then `ORCHESTRATOR_COST_<MODEL>_INPUT` (or
     `_OUTPUT`, `_CACHE_READ`, `_CACHE_WRITE`, `_REASONING`, `_CONTEXT`), then `ORCHESTRATOR_MODEL_COSTS_JSON`, then
-    the list that ships; whoever sets a price sets it for every prompt size. Figures are USD per million tokens.
+    the list that ships; whoever sets a price sets it for every prompt size and hour. Figures are USD per million.
     Names match by their letters and digits, so `GPT_4` and `GPT4` both mean `gpt-4`; `EMBER_` is read in place of
     `ORCHESTRATOR_` too. Raises ConfigurationError for a value that is no price.
 
@@ -46,21 +46,38 @@ class PriceBook:
         environ: Mapping[str, str] = os.environ,
         listed: PriceList | None = None,
     ) -> None:
-        layers = (_bulk_overrides(environ), _field_overrides(environ), _user_overrides(overrides or {}))
-        self._layers = tuple(layer for layer in layers if layer)
+        layers = {
+            "ORCHESTRATOR_MODEL_COSTS_JSON": _bulk_overrides(environ),
+            "ORCHESTRATOR_COST_... variables": _field_overrides(environ),
+            "overrides": _user_overrides(overrides or {}),
+        }
+        self._layers = tuple((title, layer) for title, layer in layers.items() if layer)
+        self._live = _is_live(environ)
         self._listed = listed
 
     @classmethod
     def default(cls, *, environ: Mapping[str, str] = os.environ) -> PriceBook:
-        """The book of the list that ships and the process's environment; the list is read at the first look-up."""
+        """The book of the process's environment over the list that ships, which is read at the first look-up.
+
+        With `ORCHESTRATOR_PRICES=live` the list is that of the installed `genai-prices` package (extra `prices`).
+        """
         return cls(environ=environ)
 
     @property
     def listed(self) -> PriceList:
         """The list underneath, with its date and source."""
         if self._listed is None:
-            self._listed = PriceList.shipped()
+            self._listed = PriceList.live() if self._live else PriceList.shipped()
         return self._listed
+
+    def layers_of(self, provider: str, name: str) -> list[tuple[str, Cost | None]]:
+        """Where a model's price comes from: each layer that speaks of it with its price, the strongest last."""
+        found: list[tuple[str, Cost | None]] = [(self.listed.source, self.listed.find(provider, name).cost)]
+        for title, layer in self._layers:
+            override = _override(layer, provider, name)
+            if override is not None:
+                found.append((title, _over(NOTHING, override).cost))
+        return found
 
     def cost_of(self, provider: str, name: str) -> Cost | None:
         """USD per million tokens of this provider's model, or None."""
@@ -70,14 +87,31 @@ class PriceBook:
         """Tokens that fit this provider's model, or None."""
         return self._fact(provider, name).context_window
 
+    def laid_over(self, provider: str, name: str, cost: Cost) -> Cost | None:
+        """A price from elsewhere than the list, with the environment's and your own figures over it."""
+        return self._over_all(provider, name, Fact(cost)).cost
+
     def _fact(self, provider: str, name: str) -> Fact:
-        fact = self.listed.find(provider, name)
-        for layer in self._layers:
-            for key in _keys_of(provider, name):
-                if key in layer:
-                    fact = _over(fact, layer[key])
-                    break
+        return self._over_all(provider, name, self.listed.find(provider, name))
+
+    def _over_all(self, provider: str, name: str, fact: Fact) -> Fact:
+        for _, layer in self._layers:
+            override = _override(layer, provider, name)
+            if override is not None:
+                fact = _over(fact, override)
         return fact
+
+
+def _override(layer: Mapping[str, Override], provider: str, name: str) -> Override | None:
+    """What a layer says of a model, under its most precise name."""
+    return next((layer[key] for key in _keys_of(provider, name) if key in layer), None)
+
+
+def _is_live(environ: Mapping[str, str]) -> bool:
+    wanted = environ.get("ORCHESTRATOR_PRICES", "").strip().lower() or "shipped"
+    if wanted not in ("shipped", "live"):
+        raise ConfigurationError(f"ORCHESTRATOR_PRICES={wanted!r}: use 'shipped' or 'live'")
+    return wanted == "live"
 
 
 def _over(fact: Fact, override: Override) -> Fact:
@@ -86,7 +120,8 @@ def _over(fact: Fact, override: Override) -> Fact:
     window = override.get("context_window", fact.context_window)
     if not prices:
         return Fact(fact.cost, window)
-    return Fact(replace(fact.cost or Cost(), **({"tiers": ()} | prices)), window)
+    settled: Override = {"tiers": (), "changes": (), "batch": None}
+    return Fact(replace(fact.cost or Cost(), **{**settled, **prices}), window)
 
 
 def _key(name: str) -> str:
@@ -105,7 +140,7 @@ def _user_overrides(overrides: Mapping[str, Cost | Mapping[str, Any]]) -> dict[s
 
 
 def _known(cost: Cost) -> Override:
-    fields = ((name, getattr(cost, name)) for name in (*KINDS, "per_request", "tiers"))
+    fields = ((name, getattr(cost, name)) for name in (*KINDS, "per_request", "tiers", "changes", "batch"))
     return {name: value for name, value in fields if value not in (None, ())}
 
 

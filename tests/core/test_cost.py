@@ -2,13 +2,14 @@
 
 import math
 import warnings
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.cost import KINDS, Cost, CostTier, CostUnitWarning
+from orchestrator.core.cost import KINDS, Cost, CostChange, CostTier, CostUnitWarning
 from orchestrator.core.info import ModelInfo
 from orchestrator.core.usage import UsageStats
 from orchestrator.errors import ConfigurationError
@@ -247,3 +248,76 @@ def test_per_token_lists_what_is_known():
     """The older mapping in USD per token has no zero for an unknown price."""
     assert Cost(input=2.5, cache_read=1).per_token == {"input": 2.5e-6, "cache_read": 1e-6}
     assert ModelInfo(id="a/b", cost_per_token={"input": 2.5e-6, "output": 1e-5}).cost.output == pytest.approx(10)
+
+
+SUFFIXES = {"_cost_per_million": 1, "_cost_per_1k": 1e-3, "_cost_per_thousand": 1e-3, "_cost_per_token": 1e-6}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@given(st.dictionaries(st.sampled_from(KINDS), prices, min_size=1), st.sampled_from([("usd", 1), ("milli_usd", 1000)]))
+def test_every_unit_makes_the_round_trip(suffix, figures, unit):
+    """A price written in any unit, in dollars or thousandths, is the same price when it is read."""
+    name, per_dollar = unit
+    written = {f"{kind}{suffix}": usd * SUFFIXES[suffix] * per_dollar for kind, usd in figures.items()}
+    cost = Cost.of({**written, "unit": name})
+    assert {kind: getattr(cost, kind) for kind in figures} == pytest.approx(figures, rel=1e-12)
+    again = Cost.of({"cost_per_token": cost.per_token})
+    assert {kind: getattr(again, kind) for kind in figures} == pytest.approx(figures, rel=1e-12)
+
+
+NIGHT = CostChange(Cost(input=1, output=2), hours=(time(16, 30), time(0, 30)))
+NEXT_YEAR = CostChange(Cost(input=8, output=9), from_date=date(2027, 1, 1))
+NEXT_YEARS_NIGHT = CostChange(Cost(input=5, output=6), from_date=date(2027, 1, 1), hours=(time(16, 30), time(0, 30)))
+CHANGING = Cost(input=3, output=4, changes=(NIGHT, NEXT_YEAR, NEXT_YEARS_NIGHT), batch=Cost(input=1.5, output=2))
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        ("2026-11-21T12:00", 3),
+        ("2026-11-21T16:29:59", 3),
+        ("2026-11-21T16:30", 1),
+        ("2026-11-22T00:29", 1),
+        ("2026-11-22T00:30", 3),
+        ("2026-12-31T23:59:59", 1),
+        ("2027-01-01T00:00", 5),
+        ("2027-01-01T12:00", 8),
+    ],
+)
+def test_prices_change_to_the_second(moment, expected):
+    """The last change that holds counts; without a moment it is the usual price."""
+    at_s = datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()
+    assert CHANGING.price(UsageStats(1_000_000, 0), at_s) == expected
+    assert CHANGING.price(UsageStats(1_000_000, 0)) == 3
+
+
+def test_changes_and_batch_prices_are_kept_in_a_description():
+    """As JSON and back, with dates and hours."""
+    info = ModelInfo(id="a", provider="custom", cost=CHANGING)
+    again = ModelInfo.model_validate_json(info.model_dump_json())
+    assert again.cost == CHANGING
+    assert ModelInfo(**info.model_dump()).cost == CHANGING
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "2027",
+        {},
+        {"from_date": "2027-01-01"},
+        {"cost": {"input": 1}, "form_date": "2027-01-01"},
+        {"cost": {"input": 1}, "from_date": "soon"},
+        {"cost": {"input": 1}, "from_date": 2027},
+        {"cost": {"input": 1}, "hours": ["16:30"]},
+        {"cost": {"input": 1}, "hours": 16},
+        {"cost": 5, "from_date": "2027-01-01"},
+        {"cost": {"inptu": 1}, "from_date": "2027-01-01"},
+    ],
+    ids=str,
+)
+def test_a_change_that_is_none_is_refused(change):
+    """Before anything is priced by it."""
+    with pytest.raises(ConfigurationError):
+        Cost.of({"input": 1, "changes": [change]})
+    with pytest.raises(ConfigurationError):
+        Cost.of({"input": 1, "changes": change})

@@ -3,17 +3,18 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 from genai_prices import Usage
 from genai_prices.data_snapshot import get_snapshot
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.cost import Cost
 from orchestrator.core.price_list import PriceList, matches
+from orchestrator.core.price_source import installed_data
 from orchestrator.core.prices import PriceBook
 from orchestrator.core.usage import UsageStats
 from orchestrator.errors import ConfigurationError
@@ -66,6 +67,75 @@ def test_a_price_is_what_the_source_computes(provider, name, parts):
     shares = dict(cache_read_tokens=read, cache_write_tokens=written, output_reasoning_tokens=reasoning)
     expected = the_source_says(provider, name, input_tokens=sent, output_tokens=made, **shares)
     assert cost.price(usage) == pytest.approx(expected, rel=1e-9)
+
+
+CHANGING = [
+    ("deepseek", "deepseek-chat"),
+    ("deepseek", "deepseek-v4-flash"),
+    ("google", "gemini-3.6-flash"),
+    ("openai", "gpt-4o"),
+]
+
+
+@pytest.mark.parametrize(("provider", "name"), CHANGING, ids="/".join)
+@given(minutes=st.integers(0, 400 * 1440))
+@settings(max_examples=60)
+def test_a_price_is_right_at_any_hour_of_any_later_day(provider, name, minutes):
+    """Daily hours and announced changes are followed to the minute, from the list's own day on."""
+    at = datetime.combine(date.fromisoformat(PriceList.shipped().date), time(), tzinfo=UTC) + timedelta(minutes=minutes)
+    expected = get_snapshot().calc(Usage(input_tokens=1000, output_tokens=1000), name, provider, None, at).total_price
+    cost = PriceList.shipped().find(provider, name).cost
+    assert cost.price(UsageStats(1000, 1000), at.timestamp()) == pytest.approx(float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize(("provider", "name"), [("openai", "gpt-4o"), ("anthropic", "claude-sonnet-4-5")])
+def test_the_batch_price_is_that_of_the_source(provider, name):
+    """Where a provider sells batches cheaper, the list says so."""
+    at = datetime.combine(date.fromisoformat(PriceList.shipped().date), time(12), tzinfo=UTC)
+    usage = Usage(input_tokens=1000, output_tokens=1000)
+    expected = get_snapshot().calc(usage, name, provider, None, at, {"processing": "batch"}).total_price
+    cost = PriceList.shipped().find(provider, name).cost
+    assert cost.batch.price(UsageStats(1000, 1000)) == pytest.approx(float(expected), rel=1e-9)
+    assert cost.batch.price(UsageStats(1000, 1000)) < cost.price(UsageStats(1000, 1000))
+
+
+def test_a_price_set_by_hand_holds_at_every_hour_and_in_batches():
+    """Neither changes nor the batch price of the list outlive it."""
+    listed = PriceBook(environ={}).cost_of("deepseek", "deepseek-v4-flash")
+    set_by_hand = PriceBook(environ={"ORCHESTRATOR_COST_DEEPSEEK_V4_FLASH_INPUT": "9"})
+    cost = set_by_hand.cost_of("deepseek", "deepseek-v4-flash")
+    assert listed.changes
+    assert (cost.input, cost.changes, cost.batch) == (9, (), None)
+
+
+def test_the_installed_package_can_be_asked_instead():
+    """ORCHESTRATOR_PRICES=live: its prices of today, under its own name."""
+    book = PriceBook(environ={"ORCHESTRATOR_PRICES": "live"})
+    noon = datetime.combine(datetime.now(UTC).date(), time(12), tzinfo=UTC)
+    expected = get_snapshot().calc(Usage(input_tokens=1000, output_tokens=0), "gpt-4o", "openai", None, noon)
+    cost = book.cost_of("openai", "gpt-4o")
+    assert cost.price(UsageStats(1000, 0)) == pytest.approx(float(expected.total_price))
+    assert book.listed is PriceList.live()
+    with pytest.raises(ConfigurationError, match="'shipped' or 'live'"):
+        PriceBook(environ={"ORCHESTRATOR_PRICES": "yesterday"})
+
+
+def test_without_the_package_live_prices_name_the_extra(monkeypatch):
+    """What to install, and no list."""
+    monkeypatch.setitem(sys.modules, "genai_prices.data_snapshot", None)
+    with pytest.raises(ConfigurationError, match=r"model-orchestrator\[prices\]"):
+        installed_data()
+
+
+def test_a_book_says_where_a_price_comes_from():
+    """Every layer that speaks of a model, the strongest last."""
+    book = PriceBook(environ={"ORCHESTRATOR_COST_GPT4_INPUT": "7"}, overrides={"gpt-4": {"output": 8}})
+    assert [title for title, _ in book.layers_of("openai", "gpt-4")] == [
+        PriceList.shipped().source,
+        "ORCHESTRATOR_COST_... variables",
+        "overrides",
+    ]
+    assert book.layers_of("custom", "mine") == [(PriceList.shipped().source, None)]
 
 
 def test_every_name_finds_the_row_that_its_source_finds():
@@ -270,7 +340,8 @@ def test_a_variable_that_is_no_price_is_refused_by_name(name, value):
 def test_an_empty_variable_counts_as_unset():
     """Compose files pass unset variables on as empty text."""
     environ = dict.fromkeys(("ORCHESTRATOR_COST_GPT4_INPUT", "ORCHESTRATOR_MODEL_COSTS_JSON", "EMBER_COST_UNIT"), "")
-    assert PriceBook(environ=environ).cost_of("openai", "gpt-4") == Cost(input=30, output=60)
+    cost = PriceBook(environ=environ).cost_of("openai", "gpt-4")
+    assert (cost.input, cost.output) == (30, 60)
 
 
 def test_the_default_book_hears_the_process_environment(monkeypatch):
