@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orchestrator.api import init
+    from orchestrator.api.startup import initialize_global_registry
     from orchestrator.core.cache import ModelCache
     from orchestrator.core.cost import Cost, CostUnitWarning
     from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Image, Message, Request, Tool, ToolCall
     from orchestrator.core.model import Model, ModelCapabilities, ModelConstraints, ModelInfo, ModelMetrics
     from orchestrator.core.outcome import Objective, Outcome
+    from orchestrator.core.prices import PriceBook
     from orchestrator.core.requirements import Requirements
     from orchestrator.core.usage import UsageStats
     from orchestrator.errors import (
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         ConfigurationError,
         ContentFilterError,
         ContextLengthError,
+        DrainingError,
         DuplicateModelError,
         InvalidRequestError,
         MalformedResponseError,
@@ -61,9 +64,13 @@ if TYPE_CHECKING:
         OpenAIModel,
         register_provider,
     )
+    from orchestrator.models.budgets import Budgets
+    from orchestrator.models.draining import drain_on_signal
     from orchestrator.models.health_monitor import HealthStatus, ModelHealthMonitor
+    from orchestrator.models.lm_module import LMModule, LMModuleConfig
     from orchestrator.models.model_registry import ModelRegistry
-    from orchestrator.models.selection import Selection
+    from orchestrator.models.roster.deprecation import DeprecatedModelWarning
+    from orchestrator.models.roster.selection import Selection
     from orchestrator.models.service import ModelService
     from orchestrator.models.usage import UsageService, UsageSummary
     from orchestrator.selectors import (
@@ -84,6 +91,7 @@ __all__ = [
     "BaseProvider",
     "Blame",
     "BudgetExceededError",
+    "Budgets",
     "CapacityError",
     "ChatResponse",
     "Chunk",
@@ -94,6 +102,8 @@ __all__ = [
     "Cost",
     "CostBasedSelector",
     "CostUnitWarning",
+    "DeprecatedModelWarning",
+    "DrainingError",
     "DuplicateModelError",
     "Embeddings",
     "GoogleModel",
@@ -101,6 +111,8 @@ __all__ = [
     "HuggingFaceModel",
     "Image",
     "InvalidRequestError",
+    "LMModule",
+    "LMModuleConfig",
     "MalformedResponseError",
     "Message",
     "Model",
@@ -125,6 +137,7 @@ __all__ = [
     "OverloadedError",
     "PerformanceSelector",
     "PermissionDeniedError",
+    "PriceBook",
     "ProviderAPIError",
     "ProviderConfigError",
     "ProviderConnectionError",
@@ -145,22 +158,27 @@ __all__ = [
     "UsageStats",
     "UsageSummary",
     "__version__",
+    "drain_on_signal",
     "init",
+    "initialize_global_registry",
     "register_provider",
 ]
 
 _HOMES = {
     "orchestrator.api": "init",
+    "orchestrator.api.startup": "initialize_global_registry",
     "orchestrator.core.cache": "ModelCache",
     "orchestrator.core.cost": "Cost CostUnitWarning",
     "orchestrator.core.messages": "ChatResponse Chunk Embeddings Image Message Request Tool ToolCall",
     "orchestrator.core.model": "Model ModelCapabilities ModelConstraints ModelInfo ModelMetrics",
     "orchestrator.core.outcome": "Objective Outcome",
+    "orchestrator.core.prices": "PriceBook",
     "orchestrator.core.requirements": "Requirements",
     "orchestrator.core.usage": "UsageStats",
     "orchestrator.errors": (
         "AmbiguousModelError AuthenticationError Blame BudgetExceededError CapacityError ConfigurationError "
-        "ContentFilterError ContextLengthError DuplicateModelError InvalidRequestError MalformedResponseError "
+        "ContentFilterError ContextLengthError DrainingError DuplicateModelError InvalidRequestError "
+        "MalformedResponseError "
         "ModelError ModelNotFoundError ModelProviderError NoEligibleModelsError OrchestratorError "
         "OverloadedError PermissionDeniedError ProviderAPIError ProviderConfigError ProviderConnectionError "
         "ProviderTimeoutError QuotaError RateLimitError ServerError StreamTruncatedError "
@@ -170,9 +188,13 @@ _HOMES = {
         "AnthropicModel AzureOpenAIModel BaseProvider CompatibleModel GoogleModel HuggingFaceModel "
         "OllamaModel OpenAIModel register_provider"
     ),
+    "orchestrator.models.budgets": "Budgets",
+    "orchestrator.models.draining": "drain_on_signal",
+    "orchestrator.models.roster.deprecation": "DeprecatedModelWarning",
     "orchestrator.models.health_monitor": "HealthStatus ModelHealthMonitor",
+    "orchestrator.models.lm_module": "LMModule LMModuleConfig",
     "orchestrator.models.model_registry": "ModelRegistry",
-    "orchestrator.models.selection": "Selection",
+    "orchestrator.models.roster.selection": "Selection",
     "orchestrator.models.service": "ModelService",
     "orchestrator.models.usage": "UsageService UsageSummary",
     "orchestrator.selectors": "CostBasedSelector ModelSelector PerformanceSelector ThompsonSelector UCBModelSelector",

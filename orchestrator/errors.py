@@ -18,8 +18,9 @@
           MalformedResponseError  StreamTruncatedError                    an answer that is none
           UpstreamNotFoundError                                           the provider no longer has the model
           InvalidRequestError  ContextLengthError  ContentFilterError     this request
-      BudgetExceededError         .limit_usd, .spent_usd, .reserved_usd, .resets_in_s
+      BudgetExceededError         .limit_usd, .spent_usd, .reserved_usd, .resets_at, .resets_in_s
       CapacityError               queue or limits are full: .retry_after_s
+        DrainingError             this process is going down and takes no new calls
 
 No error text holds a key or a prompt.
 """
@@ -29,21 +30,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from orchestrator.core.outcome import Attempt
 
 __all__ = [
+    "CONDUCT",
     "PROVIDER_ERRORS",
     "AmbiguousModelError",
     "AuthenticationError",
     "Blame",
     "BudgetExceededError",
     "CapacityError",
+    "Conduct",
     "ConfigurationError",
     "ContentFilterError",
     "ContextLengthError",
+    "DrainingError",
     "DuplicateModelError",
     "InvalidRequestError",
     "MalformedResponseError",
@@ -62,9 +69,13 @@ __all__ = [
     "RateLimitError",
     "ServerError",
     "StreamTruncatedError",
+    "Toll",
     "UpstreamNotFoundError",
     "did_you_mean",
 ]
+
+
+_MOST_REASONS = 50  # that a message tells; all of them are in `reasons`
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
@@ -139,7 +150,10 @@ class NoEligibleModelsError(ModelError):
         """The error that lists every model with the requirement it fails."""
         if not reasons:
             return cls("no model is registered; add one with registry.register_model(...)")
-        lines = "\n".join(f"  {model_id}: {why}" for model_id, why in reasons.items())
+        shown = islice(reasons.items(), _MOST_REASONS)
+        lines = "\n".join(f"  {model_id}: {why}" for model_id, why in shown)
+        if len(reasons) > _MOST_REASONS:
+            lines += f"\n  and {len(reasons) - _MOST_REASONS} more: see .reasons"
         return cls(f"none of {len(reasons)} models is eligible:\n{lines}", reasons=reasons)
 
 
@@ -153,6 +167,58 @@ class Blame(StrEnum):
     KEY = "key"  # the key or the account behind it: all its models
 
 
+class Toll(StrEnum):
+    """What a failure costs the model's health."""
+
+    NOTHING = "nothing"
+    STRIKE = "a strike"  # enough of them, and the model is set aside
+    PAUSE = "set aside as long as told"
+    KEY = "sets aside all models of the key"
+    GONE = "set aside for minutes"
+
+
+class Conduct(NamedTuple):
+    """What follows from one kind of failure.
+
+    `again` is how often the same model may be asked once more for one request, where there is no other; `elsewhere`
+    whether another model may take it; `counts` whether it enters the model's figures, `lowers` whether it lowers the
+    model's score with the selector.
+    """
+
+    blame: Blame
+    again: int
+    elsewhere: bool
+    health: Toll
+    counts: bool
+    lowers: bool
+
+
+_ALWAYS = 9  # the attempts of the request are the bound
+CONDUCT: dict[str, Conduct] = {
+    # kind                             blame         again    elsewhere  health    counts  lowers
+    "authentication": Conduct(         Blame.KEY,      0,       True,  Toll.KEY,     True,  False),
+    "permission": Conduct(             Blame.KEY,      0,       True,  Toll.GONE,    True,  False),
+    "quota": Conduct(                  Blame.KEY,      0,       True,  Toll.KEY,     True,  False),
+    "rate_limit": Conduct(             Blame.LIMIT,    _ALWAYS, True,  Toll.PAUSE,   True,  False),
+    "overloaded": Conduct(             Blame.MODEL,    _ALWAYS, True,  Toll.STRIKE,  True,  True),
+    "server": Conduct(                 Blame.MODEL,    _ALWAYS, True,  Toll.STRIKE,  True,  True),
+    "request_timeout": Conduct(        Blame.MODEL,    1,       True,  Toll.STRIKE,  True,  True),
+    "conflict": Conduct(               Blame.MISMATCH, 1,       True,  Toll.NOTHING, False, False),
+    "timeout": Conduct(                Blame.MODEL,    0,       True,  Toll.STRIKE,  True,  True),
+    "connection": Conduct(             Blame.MODEL,    _ALWAYS, True,  Toll.STRIKE,  True,  True),
+    "malformed_response": Conduct(     Blame.MODEL,    _ALWAYS, True,  Toll.STRIKE,  True,  True),
+    "truncated": Conduct(              Blame.MODEL,    _ALWAYS, True,  Toll.STRIKE,  True,  True),
+    "not_found": Conduct(              Blame.MODEL,    0,       True,  Toll.GONE,    True,  True),
+    "invalid_request": Conduct(        Blame.CALLER,   0,       False, Toll.NOTHING, False, False),
+    "unsupported": Conduct(            Blame.MISMATCH, 0,       True,  Toll.NOTHING, False, False),
+    "context_length": Conduct(         Blame.MISMATCH, 0,       True,  Toll.NOTHING, False, False),
+    "content_filter": Conduct(         Blame.CALLER,   0,       False, Toll.NOTHING, False, False),
+    "cancelled": Conduct(              Blame.CALLER,   0,       False, Toll.NOTHING, False, False),
+    "unknown": Conduct(                Blame.MODEL,    0,       True,  Toll.STRIKE,  True,  True),
+}  # fmt: skip
+"""The one table of what the engine does after each kind of failure; the errors take their conduct from here."""
+
+
 class ProviderAPIError(ModelError):
     """A call to a provider failed; `error_type` names the class of failure.
 
@@ -161,8 +227,18 @@ class ProviderAPIError(ModelError):
     """
 
     error_type: ClassVar[str] = "unknown"
+    kind: ClassVar[str] = "unknown"  # the row of CONDUCT, where it is not that of the error type
+    conduct: ClassVar[Conduct] = CONDUCT["unknown"]
     blame: ClassVar[Blame] = Blame.MODEL
-    again: ClassVar[bool] = False  # may the same model be asked once more?
+    again: ClassVar[int] = 0
+
+    def __init_subclass__(cls) -> None:
+        """Take the conduct from the table; a class may name its row, or be blamed otherwise, in its body."""
+        own = cls.__dict__
+        cls.kind = own.get("kind") or own.get("error_type") or cls.kind
+        cls.conduct = CONDUCT.get(cls.kind, cls.conduct)
+        cls.blame, cls.again = own.get("blame", cls.conduct.blame), own.get("again", cls.conduct.again)
+        cls.conduct = cls.conduct._replace(blame=cls.blame, again=int(cls.again))
 
     def __init__(
         self,
@@ -187,42 +263,36 @@ class AuthenticationError(ProviderAPIError):
     """The key is wrong, revoked or missing."""
 
     error_type = "authentication"
-    blame = Blame.KEY
 
 
 class PermissionDeniedError(ProviderAPIError):
     """The key is right but may not do this: model, region or feature."""
 
     error_type = "permission"
-    blame = Blame.KEY
 
 
 class QuotaError(ProviderAPIError):
     """The account is out of money or of its daily quota; waiting seconds does not help."""
 
     error_type = "quota"
-    blame = Blame.KEY
 
 
 class RateLimitError(ProviderAPIError):
     """Too many requests or tokens for now; `retry_after_s` says for how long, if the provider did."""
 
     error_type = "rate_limit"
-    blame = Blame.LIMIT
 
 
 class OverloadedError(ProviderAPIError):
     """The provider is up but full."""
 
     error_type = "overloaded"
-    again = True
 
 
 class ServerError(ProviderAPIError):
     """The provider failed while answering."""
 
     error_type = "server"
-    again = True
 
 
 class ProviderTimeoutError(ProviderAPIError):
@@ -235,21 +305,18 @@ class ProviderConnectionError(ProviderAPIError):
     """No connection: refused, reset, name not found or TLS."""
 
     error_type = "connection"
-    again = True
 
 
 class MalformedResponseError(ProviderAPIError):
     """The reply cannot be read as what it claims to be."""
 
     error_type = "malformed_response"
-    again = True
 
 
 class StreamTruncatedError(ProviderAPIError):
     """The stream ended without its end marker; `text_so_far` is not an answer."""
 
     error_type = "truncated"
-    again = True
 
 
 class UpstreamNotFoundError(ProviderAPIError):
@@ -262,21 +329,18 @@ class InvalidRequestError(ProviderAPIError):
     """The request is wrong; no model would take it."""
 
     error_type = "invalid_request"
-    blame = Blame.CALLER
 
 
 class ContextLengthError(ProviderAPIError):
     """The prompt does not fit this model; one with a larger window may take it."""
 
     error_type = "context_length"
-    blame = Blame.MISMATCH
 
 
 class ContentFilterError(ProviderAPIError):
     """The provider refused the content."""
 
     error_type = "content_filter"
-    blame = Blame.CALLER
 
 
 PROVIDER_ERRORS: dict[str, type[ProviderAPIError]] = {
@@ -301,7 +365,11 @@ PROVIDER_ERRORS: dict[str, type[ProviderAPIError]] = {
 
 
 class BudgetExceededError(OrchestratorError):
-    """The next call would spend more than the budget allows."""
+    """The next call would spend more than the budget allows; nothing was sent.
+
+    `limit_usd`, `spent_usd` and `reserved_usd` (also `limit`, `spent`, `reserved`) are those of the budget that
+    refused, `resets_at` is the moment it begins anew, or None.
+    """
 
     def __init__(
         self,
@@ -311,10 +379,13 @@ class BudgetExceededError(OrchestratorError):
         spent_usd: float | None = None,
         reserved_usd: float | None = None,
         resets_in_s: float | None = None,
+        resets_at: datetime | None = None,
     ) -> None:
         super().__init__(message)
-        self.limit_usd, self.spent_usd, self.reserved_usd = limit_usd, spent_usd, reserved_usd
-        self.resets_in_s = resets_in_s
+        self.limit_usd = self.limit = limit_usd
+        self.spent_usd = self.spent = spent_usd
+        self.reserved_usd = self.reserved = reserved_usd
+        self.resets_in_s, self.resets_at = resets_in_s, resets_at
 
 
 class CapacityError(OrchestratorError):
@@ -323,3 +394,7 @@ class CapacityError(OrchestratorError):
     def __init__(self, message: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class DrainingError(CapacityError):
+    """This registry is being drained and takes no new calls; ask another process."""

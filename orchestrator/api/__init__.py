@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 # by name, so that `orchestrator.api.models` is the callable and its sub-modules stay importable
@@ -14,11 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["init", "models"]
 
 
-def init(registry: ModelRegistry | None = None) -> ModelService:
-    """A service ready to answer `service("openai:gpt-4o", "Hello")`; it shares the process-wide registry.
+def init(registry: ModelRegistry | None = None, *, config: str | os.PathLike[str] | None = None) -> ModelService:
+    """A service ready to answer `service("openai:gpt-4o", "Hello")`.
 
-    Keys come from the environment when the first call needs them.
+    It serves the registry given, or that of the process, set up from settings as `initialize_global_registry(config)`
+    does. Keys come from the environment when the first call needs them.
     """
     from orchestrator.models.service import ModelService
 
+    if registry is None:
+        from orchestrator.api.startup import initialize_global_registry
+
+        registry = initialize_global_registry(config)
     return ModelService(registry)

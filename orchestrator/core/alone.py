@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ALONE"]
 
-_ENGINE_OPTIONS = CALL_OPTIONS | {"deadline_s", "max_attempts"}  # for us, not for a provider
+_ENGINE_OPTIONS = CALL_OPTIONS | {  # for us, not for a provider
+    "deadline_s",
+    "max_attempts",
+    "hedge",
+    "resume",
+    "priority",
+    "wait_for_capacity",
+}
 
 
 class _Alone:
@@ -68,7 +75,7 @@ async def _ask(model: Model, request: Request, limit_s: float | None) -> ChatRes
 
 
 async def _ask_in_pieces(model: Model, request: Request, limit_s: float | None) -> AsyncGenerator[Chunk, None]:
-    tally = StreamTally(SYSTEM_CLOCK)
+    tally = StreamTally(request, SYSTEM_CLOCK)
     try:
         async with aclosing(model.open_stream(request)) as pieces:
             async for chunk in pieces if limit_s is None else until(pieces, SYSTEM_CLOCK, tally.started + limit_s):
@@ -78,10 +85,10 @@ async def _ask_in_pieces(model: Model, request: Request, limit_s: float | None) 
     except Exception as error:
         if is_set_up_fault(error):
             raise
-        outcome = tally.outcome(model, request, reply=None, error=error)
+        outcome = tally.outcome(model, error=error)
         model.metrics.record(outcome)
         raise (outcome.error or error) from error.__cause__
-    outcome = tally.outcome(model, request, reply=reply, error=None)
+    outcome = tally.outcome(model, reply=reply)
     model.metrics.record(outcome)
     yield final_chunk(model, reply, response_of(model, reply, outcome))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
 from orchestrator.core.messages import ChatResponse, Chunk, Reply, Request
 from orchestrator.core.outcome import Attempt, Outcome
+from orchestrator.core.requirements import estimate_tokens, prompt_tokens
+from orchestrator.core.usage import UsageStats
 from orchestrator.errors import (
     OrchestratorError,
     ProviderAPIError,
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
     from orchestrator.core.model import Model
 
 __all__ = [
+    "AttemptCancelledError",
     "StreamTally",
     "as_provider_error",
     "attempt",
+    "called_off",
     "cost_of",
     "final_chunk",
     "is_set_up_fault",
@@ -35,6 +39,22 @@ __all__ = [
 
 _serial = itertools.count(1)
 _process = os.urandom(4).hex()
+
+
+def _rename_process() -> None:
+    """A forked child counts on from the same number, so it needs another name."""
+    global _process  # noqa: PLW0603 - the one name of this process
+    _process = os.urandom(4).hex()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_rename_process)
+
+
+class AttemptCancelledError(ProviderAPIError):
+    """An attempt was called off by who had asked for it; never raised, it stands in outcomes and attempts."""
+
+    error_type = "cancelled"
 
 
 def new_response_id() -> str:
@@ -65,24 +85,32 @@ def is_set_up_fault(error: Exception) -> bool:
     return isinstance(error, OrchestratorError) and not isinstance(error, ProviderAPIError)
 
 
-def cost_of(model: Model, usage: Any) -> float | None:
-    """USD of one answer: as the provider billed it, else by the price list, else unknown."""
+def cost_of(model: Model, usage: Any, clock: Clock = SYSTEM_CLOCK) -> float | None:
+    """USD of one answer given now: as the provider billed it, else by the price list, else unknown."""
     if usage.cost_usd is not None:
         billed: float = usage.cost_usd
         return billed
     if model.cost is None:
         return 0.0 if model.is_local else None
-    return model.cost.price(usage)
+    return model.cost.price(usage, clock.time() if model.cost.changes else None)
 
 
 async def attempt(
-    model: Model, request: Request, *, clock: Clock = SYSTEM_CLOCK, limit_s: float | None = None
-) -> tuple[Reply | None, Outcome]:
-    """Ask once; the outcome tells success from failure. Set-up faults and cancellation pass through."""
+    model: Model,
+    request: Request,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    limit_s: float | None = None,
+    send: Callable[[], Awaitable[Any]] | None = None,
+) -> tuple[Any, Outcome]:
+    """Ask once; the outcome tells success from failure. Set-up faults and cancellation pass through.
+
+    What comes back is the model's Reply, or what `send` brings (it has a `usage`); None after a failure.
+    """
     started = clock.monotonic()
     try:
         with clock.timeout(limit_s):
-            reply = await model.send(request)
+            reply = await (model.send(request) if send is None else send())
     except Exception as error:
         if is_set_up_fault(error):
             raise
@@ -91,15 +119,32 @@ async def attempt(
         model_id=model.id,
         latency_s=clock.monotonic() - started,
         usage=reply.usage,
-        cost_usd=cost_of(model, reply.usage),
+        cost_usd=cost_of(model, reply.usage, clock),
         response_id=new_response_id(),
         tenant=request.tenant,
+        tags=request.usage_tags,
     )
 
 
 def _failed(model: Model, error: Exception, latency_s: float, request: Request) -> Outcome:
     failure = as_provider_error(error, model)
-    return Outcome(model_id=model.id, latency_s=latency_s, error=failure, tenant=request.tenant)
+    return Outcome(
+        model_id=model.id, latency_s=latency_s, error=failure, tenant=request.tenant, tags=request.usage_tags
+    )
+
+
+def called_off(model: Model, request: Request, latency_s: float, usage: UsageStats | None = None) -> Outcome:
+    """The outcome of an attempt that nobody waits for any more: no one's fault, but it may have cost something."""
+    outcome = Outcome(
+        model_id=model.id,
+        latency_s=latency_s,
+        error=AttemptCancelledError(f"the call to {model.id!r} was called off", model_id=model.id),
+        tenant=request.tenant,
+        tags=request.usage_tags,
+    )
+    if usage is not None:
+        outcome.usage, outcome.cost_usd = usage, cost_of(model, usage)
+    return outcome
 
 
 def response_of(
@@ -133,9 +178,10 @@ def response_of(
 class StreamTally:
     """What a stream has said so far, and when it began to speak."""
 
-    __slots__ = ("clock", "last", "pieces", "reasoning", "started", "ttft_s")
+    __slots__ = ("clock", "last", "pieces", "reasoning", "request", "started", "ttft_s")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, request: Request, clock: Clock) -> None:
+        self.request = request
         self.clock = clock
         self.started = clock.monotonic()
         self.ttft_s: float | None = None
@@ -162,6 +208,16 @@ class StreamTally:
         self.last = chunk
         return chunk._replace(finish_reason=None, usage=None, tool_calls=()) if text or reasoning else None
 
+    @property
+    def usage(self) -> UsageStats | None:
+        """What a stream that did not come to its end has consumed, estimated; None before its first content."""
+        if self.last is not None and self.last.usage is not None:
+            return self.last.usage
+        if self.ttft_s is None:
+            return None
+        said = estimate_tokens(self.text + "".join(self.reasoning))
+        return UsageStats(prompt_tokens(self.request), said, estimated=True)
+
     def reply(self) -> Reply:
         """The whole answer, once the last chunk is in; before that it is a StreamTruncatedError."""
         last = self.last
@@ -180,8 +236,8 @@ class StreamTally:
             reply.usage = last.usage
         return reply
 
-    def outcome(self, model: Model, request: Request, *, reply: Reply | None, error: Exception | None) -> Outcome:
-        """The settled attempt."""
+    def outcome(self, model: Model, *, reply: Reply | None = None, error: Exception | None = None) -> Outcome:
+        """The settled attempt; of one that broke off, what it has consumed is estimated."""
         failure = None if error is None else as_provider_error(error, model)
         if failure is not None and not failure.text_so_far:
             failure.text_so_far = self.text
@@ -191,11 +247,13 @@ class StreamTally:
             error=failure,
             ttft_s=self.ttft_s,
             response_id=new_response_id(),
-            tenant=request.tenant,
+            tenant=self.request.tenant,
+            tags=self.request.usage_tags,
             streamed=True,
         )
-        if reply is not None:
-            outcome.usage, outcome.cost_usd = reply.usage, cost_of(model, reply.usage)
+        usage = self.usage if reply is None else reply.usage
+        if usage is not None:
+            outcome.usage, outcome.cost_usd = usage, cost_of(model, usage, self.clock)
         return outcome
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -103,13 +104,17 @@ CAPABILITIES = tuple(name for name in ModelCapabilities.model_fields if name != 
 
 
 class ModelConstraints(BaseModel):
-    """Limits that are enforced before a call leaves: None means none."""
+    """Limits that are enforced before a call leaves: None means none.
+
+    `burst_s` is how many seconds' worth of a limit by the minute may leave at once after a pause.
+    """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
     max_requests_per_minute: float | None = Field(default=None, gt=0)
     max_tokens_per_minute: float | None = Field(default=None, gt=0)
     max_concurrent_requests: int | None = Field(default=None, gt=0)
+    burst_s: float = Field(default=60.0, gt=0, le=3600)
     required_memory_gb: float | None = Field(default=None, ge=0)
     required_gpu_memory_gb: float | None = Field(default=None, ge=0)
 
@@ -150,6 +155,8 @@ class ModelInfo(BaseModel):
     tags: set[str] = Field(default_factory=set)
     connector_metadata: dict[str, dict[str, Any]] = Field(default_factory=dict)
     custom_metadata: dict[str, Any] = Field(default_factory=dict)
+    deprecation_date: date | None = Field(default=None, description="from this day on (UTC) it is not chosen any more")
+    discovered: dict[str, Any] = Field(default_factory=dict, description="what a source said last, by field")
     base_url: str | None = None
     api_key: SecretStr | None = Field(default=None, exclude=True)
 

@@ -13,6 +13,7 @@ from orchestrator.core.tools import Tool, ToolCall
 from orchestrator.core.usage import UsageStats
 
 __all__ = [
+    "STATE_PARAMS",
     "ChatResponse",
     "Chunk",
     "Embeddings",
@@ -25,10 +26,12 @@ __all__ = [
     "Tool",
     "ToolCall",
     "UsageStats",
+    "usage_tags_of",
 ]
 
 Role = Literal["system", "user", "assistant", "tool"]
 _ROLES = ("system", "user", "assistant", "tool")
+_MOST_TAGS, _LONGEST_TAG = 16, 64
 _MEDIA_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 
 
@@ -137,6 +140,9 @@ def _part_of(part: Any) -> str | Image:
 
 Prompt = str | Sequence[Any]
 
+STATE_PARAMS = frozenset({"cachedContent", "cached_content", "container", "conversation", "previous_response_id"})
+"""Parameters that name a part of the conversation which a provider keeps; without it the question is another one."""
+
 
 class Request:
     r"""One question, ready for any provider.
@@ -151,7 +157,7 @@ class Request:
     'image/png'
     """
 
-    __slots__ = ("messages", "params", "prompt", "response_format", "tenant", "tool_choice", "tools")
+    __slots__ = ("messages", "params", "prompt", "response_format", "tenant", "tool_choice", "tools", "usage_tags")
 
     def __init__(
         self,
@@ -163,6 +169,7 @@ class Request:
         tool_choice: Any = None,
         response_format: Any = None,
         tenant: str | None = None,
+        usage_tags: tuple[str, ...] = (),
     ) -> None:
         self.prompt = prompt
         self.messages = messages
@@ -171,6 +178,7 @@ class Request:
         self.tool_choice = tool_choice
         self.response_format = response_format
         self.tenant = tenant
+        self.usage_tags = usage_tags
 
     @classmethod
     def of(cls, prompt: Prompt, **params: Any) -> Request:
@@ -188,6 +196,7 @@ class Request:
             tool_choice=params.pop("tool_choice", None),
             response_format=params.pop("response_format", None),
             tenant=params.pop("tenant", None),
+            usage_tags=usage_tags_of(params.pop("usage_tags")) if "usage_tags" in params else (),
         )
 
     @property
@@ -222,6 +231,14 @@ class Request:
     def __repr__(self) -> str:
         # the prompt is private: a request shows its shape only
         return f"<Request of {len(self.messages)} messages, {len(self.tools)} tools, {sorted(self.params)}>"
+
+
+def usage_tags_of(given: Any) -> tuple[str, ...]:
+    """The labels under which a call is added up, in order and once each."""
+    tags = (given,) if isinstance(given, str) else tuple(given or ())
+    if len(tags) > _MOST_TAGS or not all(isinstance(tag, str) and 0 < len(tag) <= _LONGEST_TAG for tag in tags):
+        raise TypeError(f"usage_tags: give up to {_MOST_TAGS} words of up to {_LONGEST_TAG} characters each")
+    return tuple(sorted(set(tags)))
 
 
 def _messages_of(prompt: Any) -> tuple[Message, ...]:

@@ -180,6 +180,12 @@ class ModelMetrics:
         return self._now.ttft.merge(self._last.ttft).quantile(0.50)
 
     @property
+    def ttft_p95(self) -> float | None:
+        """Seconds in which 95 % of the streams came to their first content."""
+        self._count()
+        return self._now.ttft.merge(self._last.ttft).quantile(0.95)
+
+    @property
     def throughput(self) -> float | None:
         """Output tokens a second."""
         self._count()

@@ -144,6 +144,11 @@ class Model:
             f"or register_provider({self.provider!r}, ...)"
         )
 
+    @property
+    def rate_headers(self) -> Mapping[str, str] | None:
+        """The headers of the last reply, which may say how much the provider still allows; None before one came."""
+        return None
+
     def enable_caching(self, cache: ModelCache) -> None:
         """Answer repeated prompts from this cache."""
         self.cache = cache
@@ -222,6 +227,11 @@ class Model:
     def key_id(self) -> str:
         """Tells which models share a key, without telling the key; a model without one stands alone."""
         return self.id
+
+    @property
+    def foreign_params(self) -> frozenset[str]:
+        """Parameters that only other providers understand, and that this one would refuse."""
+        return frozenset()
 
     @property
     def capabilities(self) -> ModelCapabilities:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from orchestrator.core.usage import UsageStats
-from orchestrator.errors import Blame, ConfigurationError, ProviderAPIError
+from orchestrator.errors import ConfigurationError, ProviderAPIError
 
 __all__ = ["Attempt", "Objective", "Outcome"]
 
@@ -38,6 +38,7 @@ class Outcome:
         "quality",
         "response_id",
         "streamed",
+        "tags",
         "tenant",
         "ttft_s",
         "usage",
@@ -56,6 +57,7 @@ class Outcome:
         response_id: str = "",
         tenant: str | None = None,
         streamed: bool = False,
+        tags: tuple[str, ...] = (),
     ) -> None:
         self.model_id = model_id
         self.latency_s = latency_s
@@ -67,6 +69,7 @@ class Outcome:
         self.response_id = response_id
         self.tenant = tenant
         self.streamed = streamed
+        self.tags = tags
 
     @property
     def success(self) -> bool:
@@ -74,9 +77,14 @@ class Outcome:
         return self.error is None
 
     @property
+    def consumed(self) -> bool:
+        """True when the attempt is on somebody's bill: it was answered, or it broke off after tokens had flowed."""
+        return self.error is None or self.usage is not _NO_USAGE
+
+    @property
     def teaches(self) -> bool:
         """False when the failure says nothing about the model: the caller's own mistake, or a poor match."""
-        return self.error is None or self.error.blame not in (Blame.CALLER, Blame.MISMATCH)
+        return self.error is None or self.error.conduct.counts
 
     @property
     def tokens_per_s(self) -> float | None:

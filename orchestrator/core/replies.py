@@ -22,7 +22,8 @@ class Chunk(NamedTuple):
     """A piece of a streamed answer.
 
     The last one has a `finish_reason` and carries `usage` and `tool_calls` for the whole; `model_id` says who
-    speaks, `raw_finish` is the provider's own word, `upstream_model` the provider's own name for the model.
+    speaks, `raw_finish` is the provider's own word, `upstream_model` the provider's own name for the model. Where
+    another model goes on with a broken stream, its first chunk and the last one name it in `resumed_by`.
     """
 
     text: str = ""
@@ -35,6 +36,7 @@ class Chunk(NamedTuple):
     upstream_model: str | None = None
     refusal: str = ""
     response: ChatResponse | None = None
+    resumed_by: str | None = None
 
     def __str__(self) -> str:
         return self.text

@@ -208,6 +208,8 @@ def _room(request: Request, wanted: Requirements) -> dict[str, Any]:
 
 def prompt_tokens(request: Request) -> int:
     """Tokens of everything that is asked, estimated."""
+    if len(request.messages) == 1:
+        return estimate_tokens(request.messages[0].text)
     return sum(estimate_tokens(message.text) for message in request.messages)
 
 

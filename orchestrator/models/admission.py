@@ -1,85 +1,241 @@
-"""May this call leave now? The limits a model's owner has set, checked before anything is sent."""
+"""May this call leave now, and if not, when? The door that every call passes, and the order in front of it."""
 
 from __future__ import annotations
 
+import math
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 from orchestrator.core.clock import Clock
+from orchestrator.core.info import PROVIDER_ALIASES, ModelConstraints
 from orchestrator.core.messages import Request
 from orchestrator.core.model import Model
-from orchestrator.core.requirements import most_output_tokens, prompt_tokens
+from orchestrator.errors import ConfigurationError
+from orchestrator.models.limits.buckets import CoupledBuckets
+from orchestrator.models.limits.concurrency import asks_for_less
+from orchestrator.models.limits.entrances import FREE, Bounds, Entrance, Permit, RatesMaker
+from orchestrator.models.limits.queues import Queues
+from orchestrator.models.limits.tickets import Ticket
+from orchestrator.models.limits.waiting import priority_named
 
-__all__ = ["Admission", "Bucket"]
+if TYPE_CHECKING:
+    from orchestrator.core.outcome import Outcome
+    from orchestrator.errors import ProviderAPIError
 
-_BUSY_RETRY_S = 1.0  # how long a slot is usually taken; only told, never slept
+__all__ = ["FREE", "Admission", "Permit", "Traffic"]
 
 
-class Bucket:
-    """A token bucket: `per_minute` flow in evenly, at most that many are saved up.
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What passes one model's door: calls inside, how many may be at present, who waits, what is left this minute.
 
-    `take` returns 0 when the amount was there, else the seconds until it will be; what did not fit is not taken.
-
-    >>> bucket = Bucket(per_minute=60, now=0)
-    >>> bucket.take(60, now=0), bucket.take(1, now=0), bucket.take(1, now=1)
-    (0.0, 1.0, 0.0)
+    `waiting` counts by priority; None stands for "no limit".
     """
 
-    __slots__ = ("filled_at", "level", "per_minute")
-
-    def __init__(self, per_minute: float, now: float) -> None:
-        self.per_minute = per_minute
-        self.level = per_minute
-        self.filled_at = now
-
-    def take(self, amount: float, now: float) -> float:
-        """Take now, or say when."""
-        self.level = min(self.per_minute, self.level + max(0.0, now - self.filled_at) * self.per_minute / 60)
-        self.filled_at = now
-        amount = min(amount, self.per_minute)  # more than the bucket holds would never fit
-        if amount <= self.level:
-            self.level -= amount
-            return 0.0
-        return (amount - self.level) * 60 / self.per_minute
-
-    def give_back(self, amount: float) -> None:
-        """Return what was taken and not used."""
-        self.level = min(self.per_minute, self.level + amount)
+    model_id: str
+    in_flight: int
+    limit: int | None
+    waiting: Mapping[str, int]
+    requests_left: float | None
+    tokens_left: float | None
 
 
 class Admission:
-    """Enforces `ModelConstraints`: calls in flight, requests a minute, tokens a minute."""
+    """Enforces `ModelConstraints`, keeps the queue in order, and closes the door a little when a model asks for less.
 
-    def __init__(self, clock: Clock) -> None:
+    `limits` by provider hold for all its models that share a key. `max_queue` bounds how many wait before each model;
+    `wait_for_capacity` lets requests wait that do not say themselves. `rates` makes the limits by the minute.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        limits: Mapping[str, ModelConstraints | Mapping[str, Any]] | None = None,
+        max_queue: int = 1_000,
+        wait_for_capacity: bool = False,
+        rates: RatesMaker = CoupledBuckets,
+    ) -> None:
+        if type(max_queue) is not int or max_queue < 0:
+            raise ConfigurationError(f"max_queue={max_queue!r}: give a whole number from 0 up")
+        self.wait_for_capacity = wait_for_capacity
+        self.max_queue = max_queue
         self._clock = clock
-        self._requests: dict[str, Bucket] = {}
-        self._tokens: dict[str, Bucket] = {}
+        self._rates = rates
+        self._limits = {
+            PROVIDER_ALIASES.get(name.lower(), name.lower()): ModelConstraints.model_validate(limit)
+            for name, limit in (limits or {}).items()
+        }
+        self._entrances: dict[str, Entrance] = {}
+        self._accounts: dict[tuple[str, str], Bounds] = {}
+        self._queues = Queues()
+        self._lock = threading.Lock()
 
-    def wait_s(self, model: Model, request: Request) -> float:
-        """0 when the call may leave now (its share is then taken), else seconds until it is worth asking again."""
+    # on the road
+
+    def admit(self, model: Model, request: Request, *, pressing: bool = False) -> Permit | None:
+        """Leave for one call now, with its share of every limit taken, or None; never waits, overtakes nobody.
+
+        A `pressing` request has nowhere else to go and cannot wait: only the user's own limits hold it.
+        """
+        entrance = self._entrances.get(model.id)
+        if entrance is None and not self._is_limited(model):
+            return FREE
+        with self._lock:
+            now = self._clock.monotonic()
+            entrance = self._entrance(model, now)
+            return None if entrance.room else entrance.enter(request, now, pressing=pressing)
+
+    def retry_after_s(self, model: Model, request: Request) -> float:
+        """Seconds after which it is worth asking again."""
+        with self._lock:
+            now = self._clock.monotonic()
+            return self._entrance(model, now).told_s(request, now)
+
+    async def wait(
+        self, models: Iterable[Model], request: Request, *, priority: int = 0, ends_at: float
+    ) -> tuple[Model, Permit]:
+        """The first of these models that has a place, and the permit for it; `CapacityError` when that takes too long.
+
+        `ends_at` is a moment on the clock's `monotonic`. Cancelled, it leaves no trace.
+        """
+        with self._lock:
+            now = self._clock.monotonic()
+            ticket = Ticket(request, priority, {self._entrance(model, now): model for model in models})
+            self._queues.join(ticket, now)
+        try:
+            while not await self._has_turn(ticket, ends_at):
+                pass
+        except BaseException:
+            if ticket.permit is not None:  # its turn came while it was cancelled
+                self.cancel(ticket.permit)
+            raise
+        finally:
+            with self._lock:
+                self._queues.leave(ticket, self._clock.monotonic())
+        assert ticket.model is not None
+        assert ticket.permit is not None
+        return ticket.model, ticket.permit
+
+    def release(self, model: Model, permit: Permit, outcome: Outcome | None = None) -> None:
+        """The call is over: settle its share to what was used, and let the next one in.
+
+        Without an outcome, what it has used is unknown and stays counted.
+        """
+        entrance = permit.entrance
+        if entrance is None:
+            if outcome is not None and outcome.error is not None and asks_for_less(outcome):
+                self._narrow(model, outcome.error)
+            return
+        with self._lock:
+            now = self._clock.monotonic()
+            entrance.leave(permit, outcome, now)
+            self._read_headers(entrance, model, now)
+            self._queues.freed(entrance, now)
+
+    def cancel(self, permit: Permit) -> None:
+        """The call was never sent: everything goes back."""
+        entrance = permit.entrance
+        if entrance is None:
+            return
+        with self._lock:
+            now = self._clock.monotonic()
+            entrance.undo(permit, now)
+            self._queues.freed(entrance, now)
+
+    async def _has_turn(self, ticket: Ticket, ends_at: float) -> bool:
+        """Wait until something happens to this ticket, or until it is worth trying again."""
+        with self._lock:
+            if ticket.permit is not None:
+                return True
+            if ticket.refusal is not None:
+                raise ticket.refusal
+            wait_s = self._queues.alarm_s(ticket, ends_at, self._clock.monotonic())
+            called = ticket.next_call()
+        try:
+            with self._clock.timeout(wait_s):
+                await called
+        except TimeoutError:
+            with self._lock:
+                self._queues.advance(ticket.models, self._clock.monotonic(), awake=ticket)
+        return False
+
+    # what others ask
+
+    def snapshot(self) -> list[Traffic]:
+        """Every model that has limits, of its owner's or by experience, as of now."""
+        with self._lock:
+            now = self._clock.monotonic()
+            return [_traffic(entrance, now) for entrance in self._entrances.values()]
+
+    def forget(self, model_id: str) -> None:
+        """The model left the registry; who waited for it alone is sent away."""
+        with self._lock:
+            entrance = self._entrances.pop(model_id, None)
+            if entrance is not None:
+                self._queues.close(entrance, f"{model_id!r} has left the registry")
+
+    # inside, under the lock
+
+    def _is_limited(self, model: Model) -> bool:
         limits = model.info.constraints
-        most = limits.max_concurrent_requests
-        if most is not None and model.metrics.in_flight >= most:
-            return _BUSY_RETRY_S
-        if limits.max_requests_per_minute is None and limits.max_tokens_per_minute is None:
-            return 0.0
-        return self._take(model, request)
+        return (
+            limits.max_concurrent_requests is not None
+            or limits.max_requests_per_minute is not None
+            or limits.max_tokens_per_minute is not None
+            or model.provider in self._limits
+        )
 
-    def _take(self, model: Model, request: Request) -> float:
-        now = self._clock.monotonic()
-        requests = _bucket(self._requests, model.id, model.info.constraints.max_requests_per_minute, now)
-        volume = _bucket(self._tokens, model.id, model.info.constraints.max_tokens_per_minute, now)
-        wait_s = requests.take(1, now) if requests is not None else 0.0
-        if wait_s or volume is None:
-            return wait_s
-        wait_s = volume.take(prompt_tokens(request) + (most_output_tokens(request) or 0), now)
-        if wait_s and requests is not None:
-            requests.give_back(1)
-        return wait_s
+    def _entrance(self, model: Model, now: float) -> Entrance:
+        """The way to this model, built at first use, with its limits as they are now."""
+        entrance = self._entrances.get(model.id)
+        if entrance is None:
+            entrance = Entrance(model.id, Bounds(self._rates), self._account(model, now), self.max_queue)
+            self._entrances[model.id] = entrance
+        entrance.own.follow(model.info.constraints, now)
+        return entrance
+
+    def _account(self, model: Model, now: float) -> Bounds | None:
+        """The bounds of all models that share this one's provider and key, where the user has limited them."""
+        limits = self._limits.get(model.provider)
+        if limits is None:
+            return None
+        bounds = self._accounts.get((model.provider, model.key_id))
+        if bounds is None:
+            bounds = self._accounts[model.provider, model.key_id] = Bounds(self._rates)
+            bounds.follow(limits, now)
+        return bounds
+
+    def _narrow(self, model: Model, error: ProviderAPIError) -> None:
+        """A model without limits asks for less: from now on it has one."""
+        with self._lock:
+            now = self._clock.monotonic()
+            self._entrance(model, now).heed(error, max(1, model.metrics.in_flight), 0, now)
+
+    @staticmethod
+    def _read_headers(entrance: Entrance, model: Model, now: float) -> None:
+        if entrance.own.rates is None and entrance.account is None:
+            return
+        headers = model.rate_headers
+        if headers is None or all(bounds.rates is None or bounds.told is headers for bounds in entrance.bounds):
+            return
+        from orchestrator.integrations.rate_headers import allowances
+
+        told = allowances(headers)
+        for bounds in entrance.bounds:
+            bounds.correct(headers, told, now)
 
 
-def _bucket(buckets: dict[str, Bucket], model_id: str, per_minute: float | None, now: float) -> Bucket | None:
-    """The model's bucket, made anew when its limit was changed."""
-    if per_minute is None:
-        return None
-    bucket = buckets.get(model_id)
-    if bucket is None or bucket.per_minute != per_minute:
-        bucket = buckets[model_id] = Bucket(per_minute, now)
-    return bucket
+def _traffic(entrance: Entrance, now: float) -> Traffic:
+    left = [bounds.rates.left(now) for bounds in entrance.bounds if bounds.rates is not None]
+    allowed = min(bounds.concurrency.allowed for bounds in entrance.bounds)
+    return Traffic(
+        entrance.model_id,
+        entrance.own.in_flight,
+        int(allowed) if math.isfinite(allowed) else None,
+        {priority_named(number): length for number, length in entrance.room.lengths.items()},
+        min((requests for requests, _ in left if requests is not None), default=None),
+        min((tokens for _, tokens in left if tokens is not None), default=None),
+    )

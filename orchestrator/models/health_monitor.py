@@ -3,78 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
+from orchestrator.core.circuit import Circuit, Rules
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
 from orchestrator.core.model import Model
-from orchestrator.core.outcome import Outcome
-from orchestrator.errors import Blame, ConfigurationError
-
-if TYPE_CHECKING:
-    from orchestrator.errors import ProviderAPIError
+from orchestrator.core.sentences import reason_of
+from orchestrator.errors import ConfigurationError, ModelNotFoundError, did_you_mean
+from orchestrator.models.health import cool_downs, probes
+from orchestrator.models.health.passive import Listener, PassiveHealth
+from orchestrator.models.health.status import HealthStatus
+from orchestrator.models.health.supervision import Supervision
 
 __all__ = ["HealthStatus", "ModelHealthMonitor"]
 
-_log = logging.getLogger(__name__)
-Status = Literal["unknown", "healthy", "limited", "recovering", "unhealthy"]
-_FIRST_LIMIT_S, _MAX_LIMIT_S, _MAX_TOLD_S = 1.0, 60.0, 3600.0
-_GONE_S = 300.0
 
-
-@dataclass(frozen=True, slots=True)
-class HealthStatus:
-    """How a model is: `status` is unknown, healthy, limited (asked us to wait), recovering or unhealthy.
-
-    `latency` is the median in seconds, `error_rate` a share of recent calls, `cost` mean USD a call,
-    `last_check` seconds since 1970, `returns_in_s` the time until the model is tried again.
-    """
-
-    model_id: str
-    status: Status
-    issues: list[str] = field(default_factory=list)
-    last_check: float | None = None
-    latency: float | None = None
-    error_rate: float | None = None
-    cost: float | None = None
-    returns_in_s: float | None = None
-
-    @property
-    def healthy(self) -> bool:
-        """True unless the model is out."""
-        return self.status not in ("unhealthy", "limited")
-
-    is_healthy = healthy
-
-
-class _Vitals:
-    """What is remembered about one model."""
-
-    __slots__ = ("checked_at", "cool_s", "failures", "issue", "limit_s", "out_until", "status", "successes")
-
-    def __init__(self, cool_s: float) -> None:
-        self.status: Status = "unknown"
-        self.failures = self.successes = 0
-        self.out_until = 0.0
-        self.cool_s = cool_s
-        self.limit_s = _FIRST_LIMIT_S
-        self.issue: str | None = None
-        self.checked_at: float | None = None
-
-
-Listener = Callable[[str, Status, Status], None]
-
-
-class ModelHealthMonitor:
+class ModelHealthMonitor(PassiveHealth):
     """Takes a model out after `failure_threshold` failures in a row and trusts it again after `recovery_threshold`.
 
-    Every call's outcome counts. Out means for `cool_down_s`, doubling up to `max_cool_down_s`, each with +-20 %
-    jitter so that several processes do not return together; then one call at a time may try (a circuit breaker,
-    half open). Models without traffic are asked every `check_interval` seconds by their own `health_check`.
+    Every call's outcome counts; the other numbers of the circuit are the fields of `Rules`, to be given by name
+    (`cool_down_s=10`, `slow_call_s=20`). A key that is refused takes out all of its models. Models without traffic are
+    asked every `check_interval` seconds, at most `parallel` at once for at most `probe_limit_s`, by their provider's
+    free list of models or by their own `health_check`; `probe_with_completion` adds calls of one token, as long as
+    these cost no more than 1 % of everything. When all models that fit are out, `on_all_down` says whether the least
+    bad is tried ("panic") or the request fails at once ("fail").
 
     >>> ModelHealthMonitor(failure_threshold=0)
     Traceback (most recent call last):
@@ -87,176 +41,208 @@ class ModelHealthMonitor:
         failure_threshold: int = 3,
         recovery_threshold: int = 2,
         *,
-        cool_down_s: float = 5.0,
-        max_cool_down_s: float = 300.0,
+        on_all_down: Literal["panic", "fail"] = "panic",
+        probe_with_completion: bool = False,
+        probe_limit_s: float = 10.0,
+        parallel: int = 4,
         clock: Clock = SYSTEM_CLOCK,
         rng: random.Random | None = None,
+        **rules: Any,
     ) -> None:
-        for name, value in (("failure_threshold", failure_threshold), ("recovery_threshold", recovery_threshold)):
-            if value < 1:
-                raise ConfigurationError(f"{name}={value!r}: give a number from 1 up")
-        for name, seconds in (("check_interval", check_interval), ("cool_down_s", cool_down_s)):
-            if not seconds > 0:
-                raise ConfigurationError(f"{name}={seconds!r}: give seconds above 0")
+        numbers = {"check_interval": check_interval, "probe_limit_s": probe_limit_s, "parallel": parallel}
+        for name, value in numbers.items():
+            if not value > 0:
+                raise ConfigurationError(f"{name}={value!r}: give a number above 0")
+        if on_all_down not in ("panic", "fail"):
+            raise ConfigurationError(f"on_all_down={on_all_down!r}: 'panic' and 'fail' are accepted")
+        rng = rng if rng is not None else random.Random()
+        super().__init__(Rules(failure_threshold, recovery_threshold, **rules), clock, rng)
         self.check_interval = check_interval
-        self.failure_threshold = failure_threshold
-        self.recovery_threshold = recovery_threshold
-        self.cool_down_s = cool_down_s
-        self.max_cool_down_s = max_cool_down_s
-        self.clock = clock
-        self._rng = rng if rng is not None else random.Random()
-        self._vitals: dict[str, _Vitals] = {}
-        self._listeners: list[Listener] = []
+        self.on_all_down = on_all_down
+        self.probe_limit_s = probe_limit_s
+        self.parallel = parallel
+        self._issues: dict[str, str] = {}  # what a check has complained about, until it complains no more
+        if probe_with_completion:
+            self._purse = probes.Purse()
+        self._supervision = Supervision("the background health check", rng)
+
+    @property
+    def failure_threshold(self) -> int:
+        """Failures in a row that take a model out."""
+        return self.rules.failure_threshold
+
+    @property
+    def recovery_threshold(self) -> int:
+        """Answers that bring it back."""
+        return self.rules.recovery_threshold
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener(model_id, old_status, new_status)` at every change."""
         self._listeners.append(listener)
 
-    # what the calls tell
+    def unsubscribe(self, listener: Listener) -> None:
+        """Call this one no more."""
+        self._listeners = [one for one in self._listeners if one != listener]
 
-    def observe(self, model: Model, outcome: Outcome, siblings: Callable[[], Iterable[Model]] = tuple) -> None:
-        """Learn from one outcome; `siblings` gives the models that share this model's key."""
-        error = outcome.error
-        if error is None:
-            self._succeeded(model)
-        elif error.blame is Blame.LIMIT:
-            self._limited(model, error)
-        elif error.blame is Blame.KEY:
-            for sibling in {model.id: model, **{other.id: other for other in siblings()}}.values():
-                self._take_out(sibling, self._of(sibling), _reason(error))
-        elif error.blame is Blame.MODEL:
-            self._failed(model, error)
+    # what people and dashboards ask
 
-    def _succeeded(self, model: Model) -> None:
-        vitals = self._of(model)
-        vitals.failures = 0
-        if vitals.status in ("healthy", "limited"):
-            return  # a limit ends by its time, not by calls that left before it
-        vitals.successes += 1
-        if vitals.status == "unknown" or vitals.successes >= self.recovery_threshold:
-            vitals.cool_s, vitals.limit_s, vitals.issue = self.cool_down_s, _FIRST_LIMIT_S, None
-            self._become(model, vitals, "healthy")
-
-    def _failed(self, model: Model, error: ProviderAPIError) -> None:
-        vitals = self._of(model)
-        vitals.failures += 1
-        if error.error_type == "not_found":
-            self._take_out(model, vitals, _reason(error), at_least_s=_GONE_S)
-        elif vitals.status in ("recovering", "unhealthy") or vitals.failures >= self.failure_threshold:
-            self._take_out(model, vitals, _reason(error))
-
-    def _limited(self, model: Model, error: ProviderAPIError) -> None:
-        vitals = self._of(model)
-        told_s = error.retry_after_s
-        wait_s = self._jittered(vitals.limit_s) if told_s is None else min(told_s, _MAX_TOLD_S)
-        if told_s is None:
-            vitals.limit_s = min(vitals.limit_s * 2, _MAX_LIMIT_S)
-        vitals.out_until = max(vitals.out_until, self.clock.monotonic() + wait_s)
-        vitals.issue = _reason(error)
-        if vitals.status != "unhealthy":
-            self._become(model, vitals, "limited")
-
-    def _take_out(self, model: Model, vitals: _Vitals, issue: str, *, at_least_s: float = 0.0) -> None:
-        now = self.clock.monotonic()
-        if vitals.status == "unhealthy" and vitals.out_until > now:
-            return  # a late failure of a call that left before: one outage counts once
-        vitals.out_until = max(vitals.out_until, now + max(at_least_s, self._jittered(vitals.cool_s)))
-        vitals.cool_s = min(vitals.cool_s * 2, self.max_cool_down_s)
-        vitals.successes = 0
-        vitals.issue = issue
-        self._become(model, vitals, "unhealthy")
-
-    def _jittered(self, seconds: float) -> float:
-        return seconds * self._rng.uniform(0.8, 1.2)
-
-    def _become(self, model: Model, vitals: _Vitals, status: Status) -> None:
-        vitals.checked_at = self.clock.time()
-        old, vitals.status = vitals.status, status
-        if old != status:
-            for listener in self._listeners:
-                try:
-                    listener(model.id, old, status)
-                except Exception:  # noqa: BLE001 - a listener's fault must never be the caller's
-                    _log.exception("a listener failed on %r becoming %s", model.id, status)
-
-    def _of(self, model: Model) -> _Vitals:
-        vitals = self._vitals.get(model.id)
-        if vitals is None:
-            vitals = self._vitals[model.id] = _Vitals(self.cool_down_s)
-        return vitals
-
-    # what the choice asks
-
-    def blocks(self, model: Model) -> tuple[str, float] | None:
-        """Why this model may not be asked now, and until when on the clock; None when it may."""
-        vitals = self._vitals.get(model.id)
-        if vitals is None or vitals.status not in ("unhealthy", "limited"):
-            return None
-        if vitals.out_until > self.clock.monotonic():
-            left_s = vitals.out_until - self.clock.monotonic()
-            return f"{vitals.status}: {vitals.issue}; tried again in {left_s:.0f} s", vitals.out_until
-        self._become(model, vitals, "recovering")
-        return None
-
-    def probing(self, model: Model) -> bool:
-        """True when the model is being tried again and has as many calls in flight as it has earned."""
-        vitals = self._vitals.get(model.id)
-        return vitals is not None and vitals.status == "recovering" and model.metrics.in_flight > vitals.successes
+    @property
+    def issues(self) -> list[str]:
+        """What is wrong with more than one model: our own network, or the background checks."""
+        dead = self._supervision.issue(self.clock)
+        network = "local network: no provider can be reached" if self._network.is_down else None
+        return [issue for issue in (network, dead) if issue is not None]
 
     def status_of(self, model: Model) -> HealthStatus:
         """Everything known about one model's health."""
-        vitals = self._of(model)
-        metrics, left_s = model.metrics, vitals.out_until - self.clock.monotonic()
-        rate = metrics.success_rate
+        circuit, key, status = self._of(model), self._keys.of(model), self._shown(model)
+        deciding = circuit if key is None else key
+        metrics, rate = model.metrics, model.metrics.success_rate
+        left_s = deciding.out_until - self.clock.monotonic()
+        own = self._issues.get(model.id) if deciding.reason is None else deciding.reason
         return HealthStatus(
             model.id,
-            vitals.status,
-            [] if vitals.issue is None else [vitals.issue],
-            vitals.checked_at,
+            status,
+            ([] if own is None else [own]) + ([] if model.is_local else self.issues),
+            self._checked_at.get(model.id),
             metrics.latency_p50,
             None if rate is None else 1 - rate,
             metrics.cost_per_call_usd,
-            left_s if vitals.status in ("unhealthy", "limited") and left_s > 0 else None,
+            left_s if status in ("unhealthy", "limited") and left_s > 0 else None,
+            deciding.reason,
+            circuit.failures,
+            len(circuit.in_flight),
         )
+
+    def snapshot(self) -> list[HealthStatus]:
+        """The health of every model, in the registry's order."""
+        return [self.status_of(model) for model in self.models()]
+
+    # what an operator does by hand
+
+    def drain(self, model_id: str) -> None:
+        """Ask this model no more until it is restored, not even in an emergency; calls in flight end as they will."""
+        model = self._named(model_id)
+        before = self._shown(model)
+        self._drained.add(model_id)
+        self._changed(model_id, before, "drained")
+
+    def restore(self, model_id: str) -> None:
+        """End a drain or an outage now; a model that was failing comes back on trial."""
+        model = self._named(model_id)
+        before = self._shown(model)
+        self._drained.discard(model_id)
+        self._of(model).try_again()
+        self._changed(model_id, before, self._shown(model))
+
+    def reset(self, model_id: str) -> None:
+        """Forget everything about this model and its key."""
+        model = self._named(model_id)
+        before = self._shown(model)
+        self._keys.forget(self._keys.name_of(model))
+        self.forget(model_id)
+        self._changed(model_id, before, "unknown")
+
+    async def probe(self, model_id: str) -> HealthStatus:
+        """Check this model now."""
+        model = self._named(model_id)
+        await self.check(model)
+        return self.status_of(model)
 
     def forget(self, model_id: str) -> None:
         """The model left the registry."""
-        self._vitals.pop(model_id, None)
+        for record in (self._circuits, self._checked_at, self._issues):
+            record.pop(model_id, None)
+        self._drained.discard(model_id)
+        self._network.suspects.pop(model_id, None)
+
+    def _named(self, model_id: str) -> Model:
+        known = {model.id: model for model in self.models()}
+        if model_id not in known:
+            raise ModelNotFoundError(f"no model {model_id!r} is watched; {did_you_mean(model_id, list(known))}")
+        return known[model_id]
+
+    # what several processes share
+
+    def to_state(self) -> dict[str, Any]:
+        """Who is out and until when, for `merge_state` in another process; plain values, without keys or prompts."""
+        keys = {"\n".join(name): circuit for name, circuit in self._keys.refused.items()}
+        return {
+            "models": cool_downs.state_of(self._circuits, self.clock),
+            "keys": cool_downs.state_of(keys, self.clock),
+        }
+
+    def merge_state(self, state: dict[str, Any]) -> None:
+        """Take over the cool-downs of another process: of two ends the later holds, for at most an hour."""
+        now, models = self.clock.monotonic(), {model.id: model for model in self.models()}
+        for model_id, told in cool_downs.merge(state.get("models"), self.clock):
+            if model_id in models:
+                self._joined(model_id, self._of(models[model_id]), now, told)
+        by_key = {"\n".join(self._keys.name_of(model)): model for model in models.values()}
+        for name, told in cool_downs.merge(state.get("keys"), self.clock):
+            if name in by_key:
+                before = self._shown(by_key[name])
+                self._keys.record(by_key[name]).join(now, **told)
+                self._tell_of_key(by_key[name], before, self._shown(by_key[name]))
+
+    def _joined(self, model_id: str, circuit: Circuit, now: float, told: dict[str, Any]) -> None:
+        before = circuit.status
+        circuit.join(now, **told)
+        self._changed(model_id, before, circuit.status)
 
     # what is asked actively
 
     async def check(self, model: Model) -> bool:
-        """Ask the model's own `health_check`; an exception counts as a failure and is named in the issues."""
-        vitals = self._of(model)
-        try:
-            with self.clock.timeout(10):
-                fit = bool(await model.health_check())
-            issue = "health check says no"
-        except Exception as error:  # noqa: BLE001 - the boundary: a user's health check may raise anything
-            fit, issue = False, f"health check failed with {type(error).__name__}"
-        if fit:
-            if vitals.status == "unhealthy":
-                self._become(model, vitals, "recovering")
-            self._succeeded(model)
+        """Ask by the cheapest means; three failures in a row take a model out as those of calls do."""
+        found = await probes.ask(model, self.clock, self.probe_limit_s)
+        self._take_in(model, found)
+        return found.fit
+
+    def _take_in(self, model: Model, found: probes.Finding) -> None:
+        circuit = self._of(model)
+        now, before = self.clock.monotonic(), circuit.status
+        self._issues.pop(model.id, None)
+        if found.fit:
+            self._reached(model, now, paid=False)
+            if not circuit.lasting or circuit.status != "unhealthy":  # a list says nothing about one missing model
+                circuit.try_again()
+                circuit.succeeded(now, began=now)
+                self._changed(model.id, before, circuit.status)
+        elif found.error is None:
+            self._issues[model.id] = found.issue
+            if model.setup_issue() is None:  # what was never set up is not ill
+                circuit.failed(now, began=now, reason=found.issue)
+                self._changed(model.id, before, circuit.status)
+        elif found.error.error_type == "not_found":
+            self._issues[model.id] = reason_of(found.error)  # who has no list of models may answer all the same
         else:
-            vitals.failures += 1
-            vitals.issue = issue
-            if vitals.failures >= self.failure_threshold:
-                self._take_out(model, vitals, issue)
-        vitals.checked_at = self.clock.time()
-        return fit
+            self._failed(model, circuit, found.error, 0.0)
+        self._checked_at[model.id] = self.clock.time()
 
     async def run(self, models: Callable[[], Iterable[Model]]) -> None:
-        """Until cancelled, check every interval the models that had no traffic since the last time."""
+        """Until cancelled, check every interval the models without traffic; what kills it does not end it."""
+        self.models = models
+        await self._supervision.run(self._rounds, self.clock)
+
+    async def _rounds(self) -> None:
         seen: dict[str, int] = {}
         while True:
-            await self.clock.sleep(self._jittered(self.check_interval))
-            for model in models():
-                if seen.get(model.id, 0) == model.metrics.calls:
-                    with suppress(asyncio.TimeoutError):
-                        await self.check(model)
-                seen[model.id] = model.metrics.calls
+            await self.clock.sleep(self.check_interval * self._random.uniform(0.8, 1.2))
+            await self._round(probes.idle_since(self.models(), seen))
+            seen = {model.id: seen.get(model.id, 0) for model in self.models()}
 
+    async def _round(self, idle: list[Model]) -> None:
+        """One check for each group that one answer speaks for, a few at a time."""
+        places = asyncio.Semaphore(self.parallel)
 
-def _reason(error: ProviderAPIError) -> str:
-    return error.error_type + (f" (HTTP {error.status})" if error.status else "")
+        async def check(group: list[Model]) -> None:
+            async with places:
+                found = await probes.ask(group[0], self.clock, self.probe_limit_s)
+                for model in group:
+                    self._take_in(model, found)
+                    if self._purse is not None and found.fit:
+                        await self._purse.try_out(model, self.probe_limit_s)
+
+        async with asyncio.TaskGroup() as tasks:
+            for group in probes.groups_of(idle):
+                tasks.create_task(check(group))

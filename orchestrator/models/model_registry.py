@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import random
 import threading
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
+from orchestrator.core.info import ModelConstraints
 from orchestrator.core.messages import ChatResponse, Chunk, Prompt, Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Objective
-from orchestrator.core.prices import PriceBook
 from orchestrator.core.requirements import Requirements
 from orchestrator.errors import ModelNotFoundError, NoEligibleModelsError
 from orchestrator.models.admission import Admission
+from orchestrator.models.budgets import Budgets
 from orchestrator.models.collectors import collector_subscriber
-from orchestrator.models.eligibility import Eligibility, Eligible
+from orchestrator.models.configured import Configured
+from orchestrator.models.draining import Gate, flush
 from orchestrator.models.health_monitor import HealthStatus, ModelHealthMonitor
-from orchestrator.models.model_map import ModelMap
-from orchestrator.models.recall import Recall
-from orchestrator.models.selection import Selection
+from orchestrator.models.money.purse import Spending
+from orchestrator.models.road.recall import Recall
+from orchestrator.models.road.settlement import Settlement, Subscriber, Watcher
+from orchestrator.models.roster.eligibility import Eligibility, Eligible
+from orchestrator.models.roster.pricing import price_of
+from orchestrator.models.roster.selection import Selection
 from orchestrator.models.service import ModelService, split_wanted
-from orchestrator.models.settlement import Settlement, Subscriber
+from orchestrator.models.storage import ModelStore, store_at
 from orchestrator.models.usage import UsageService, UsageSummary
 from orchestrator.selectors import (
     Choice,
@@ -48,14 +55,17 @@ __all__ = [
     "UCBModelSelector",
     "default_registry",
 ]
+_log = logging.getLogger(__name__)
 
 
-class ModelRegistry(ModelMap):
+class ModelRegistry(Configured):
     """A mapping from ids to models that also chooses among them and answers prompts.
 
     Reads take no lock: every change puts a new mapping in place. `selection_strategy` names a selector, or
     `model_selector` is one; the same goes for `health_check_interval` (seconds) and `health_monitor`, and for
-    `cache_responses=True` and `cache`. Background
+    `cache_responses=True` and `cache`. What is registered is kept in `storage_path`: a JSON file, SQLite (a path that
+    ends in .db or .sqlite) or a `ModelStore` of your own. `limits` of a provider hold for all its models of one key,
+    `max_queue` bounds who waits for a model that is at its limits (`wait_for_capacity`, or by the call). Background
     health checks run inside `async with registry:` only; learning, failover and accounting always do.
 
     >>> from orchestrator.core.model import Model
@@ -74,11 +84,18 @@ class ModelRegistry(ModelMap):
         model_selector: ModelSelector | None = None,
         health_monitor: ModelHealthMonitor | None = None,
         cache: ModelCache | None = None,
+        storage_path: str | os.PathLike[str] | ModelStore | None = None,
         objective: Objective | None = None,
         metrics: Mapping[str, Any] | None = None,
         usage_service: UsageService | None = None,
+        budgets: Budgets | Mapping[str, Any] | None = None,
         deadline_s: float = 120.0,
         max_attempts: int = 3,
+        limits: Mapping[str, ModelConstraints | Mapping[str, Any]] | None = None,
+        max_queue: int = 1_000,
+        wait_for_capacity: bool = False,
+        hedge: bool = False,
+        resume: bool = False,
         clock: Clock = SYSTEM_CLOCK,
         seed: int | None = None,
     ) -> None:
@@ -90,24 +107,37 @@ class ModelRegistry(ModelMap):
         _one_of(cache_responses=cache_responses, cache=cache)
         self.clock = clock
         options = {} if objective is None else {"objective": objective}
-        self.selector = selector_named(model_selector or selection_strategy or "ucb", **options)
+        self._selector = selector_named(model_selector or selection_strategy or "ucb", **options)
         self.health = health_monitor or ModelHealthMonitor(health_check_interval or 300)
-        self.health.clock = clock
+        self.health.clock, self.health.models = clock, self.values
         self.health.subscribe(lambda *_: self._changed())
-        self.usage = usage_service if usage_service is not None else UsageService()
-        self.settlement = Settlement(self.selector, self.health, self.usage, clock, self._siblings)
+        self.usage = usage_service if usage_service is not None else UsageService.default(clock)
+        self.admission = Admission(clock, limits=limits, max_queue=max_queue, wait_for_capacity=wait_for_capacity)
+        self.settlement = Settlement(self._selector, self.health, self.usage, clock, admission=self.admission)
+        self.budgets = None if budgets is None else Budgets.of(budgets, clock=clock, accounts=self.usage.accounts)
+        self.settlement.spending = None if self.budgets is None else Spending(self.budgets)
         if metrics:
             self.settlement.subscribe(collector_subscriber(metrics))
         self.recall = Recall(_cache(clock) if cache_responses else cache, self.record_feedback, lambda: self._models)
-        self.admission = Admission(clock)
-        self.service = ModelService(self, deadline_s=deadline_s, max_attempts=max_attempts, rng=random.Random(seed))
-        self._eligibility = Eligibility(self.selector, self.health)
+        self.gate = Gate()
+        self.service = ModelService(
+            self,
+            deadline_s=deadline_s,
+            max_attempts=max_attempts,
+            hedge=hedge,
+            resume=resume,
+            rng=random.Random(seed),
+        )
+        self._eligibility = Eligibility(self._selector, self.health)
         self._rng = np.random.default_rng(seed)
         self._background: list[asyncio.Task[None]] = []
+        self._choice_watchers: list[Callable[[Selection], object]] = []
+        if storage_path is not None:
+            self._restore(store_at(storage_path))
 
     def _joined(self, model: Model, replaced: Model | None) -> None:
-        if model.cost is None:
-            model.cost = PriceBook.default().cost_of(model.provider, model.name)
+        if model.cost is None or "cost" in model.info.discovered:
+            model.cost = price_of(model.info)
         model._caller = self.service  # noqa: SLF001 - the registry and its models are one
         if replaced is not None:
             replaced._caller = None  # noqa: SLF001 - likewise
@@ -118,15 +148,13 @@ class ModelRegistry(ModelMap):
         model._caller = None  # noqa: SLF001 - likewise
         self.settlement.retire(model.id)
 
-    def _siblings(self, model: Model) -> Iterable[Model]:
-        """The models that share this model's key."""
-        return [
-            other
-            for other in self._models.values()
-            if other.provider == model.provider and other.key_id == model.key_id
-        ]
-
     # the choice
+
+    @property
+    def selector(self) -> ModelSelector:
+        """The policy, with every registered model enrolled."""
+        self.settlement.introduce()
+        return self._selector
 
     def select(self, *, prompt: Prompt | None = None, objective: Objective | None = None, **wanted: Any) -> Selection:
         """Choose without calling: the model, its score and, for every other, its score or why it was refused.
@@ -150,7 +178,10 @@ class ModelRegistry(ModelMap):
 
     def choose_model(self, wanted: Requirements, objective: Objective | None = None) -> Model:
         """The model for these requirements, without an explanation."""
-        return self._choose(wanted, objective)[0]
+        chosen = self._choose(wanted, objective)
+        if self._choice_watchers:
+            self._show(Selection(*chosen, self._selector.statistics))
+        return chosen[0]
 
     def _select(self, wanted: Requirements, objective: Objective | None) -> Selection:
         return Selection(*self._choose(wanted, objective), self.selector.statistics)
@@ -158,18 +189,28 @@ class ModelRegistry(ModelMap):
     def _choose(self, wanted: Requirements, objective: Objective | None) -> tuple[Model, Choice, Eligible]:
         while True:
             version, models = self._version, self._models  # in this order: a verdict may be too old, never too young
+            self.settlement.introduce()  # after it: whoever can be seen is known to those who learn
             eligible = self._eligibility.of(models, wanted, version=version, outcomes=self.settlement.outcomes)
             if not eligible.ids:
                 raise NoEligibleModelsError.among(eligible.reasons)
             try:
-                choice = self.selector.choose(eligible.slate, self._rng, objective)
+                choice = self._selector.choose(eligible.slate, self._rng, objective)
             except ValueError:
                 if models is self._models and version == self._version:
                     raise NoEligibleModelsError.among(self._refused(eligible)) from None
                 continue  # every candidate has left while we were choosing: look again
             model = models.get(choice.arm)
             if model is not None:  # else it is leaving at this moment
+                if choice.arm in eligible.retiring:
+                    self._eligibility.warn_of(model)
                 return model, choice, eligible
+
+    def _show(self, selection: Selection) -> None:
+        for watcher in self._choice_watchers:
+            try:
+                watcher(selection)
+            except Exception:  # noqa: BLE001 - a watcher's fault must never be the caller's
+                _log.exception("a watcher failed on the choice of %r", selection.model_id)
 
     def _refused(self, eligible: Eligible) -> dict[str, str]:
         """Why nobody is left, when the policy's own limits have come to refuse the last."""
@@ -183,7 +224,8 @@ class ModelRegistry(ModelMap):
     ) -> ChatResponse:
         """Answer a prompt with the best fitting model, and the next best if it fails.
 
-        Keywords are requirements (see `select_model`), `deadline_s`, `max_attempts`, or parameters for the provider.
+        Keywords are requirements (see `select_model`), options of the call (`deadline_s`, `max_attempts`, `hedge`,
+        `wait_for_capacity`, `priority`), or parameters for the provider.
         """
         needs, params = split_wanted(wanted)
         return await self.service.generate(Request.of(prompt, **params), needs, objective)
@@ -191,7 +233,10 @@ class ModelRegistry(ModelMap):
     def stream_response(
         self, prompt: Prompt, *, objective: Objective | None = None, **wanted: Any
     ) -> AsyncIterator[Chunk]:
-        """The same in pieces; the last chunk carries finish reason, usage, tool calls and the whole `response`."""
+        """The same in pieces; the last chunk carries finish reason, usage, tool calls and the whole `response`.
+
+        One option more: with `resume=True` the next model goes on with a stream that broke.
+        """
         needs, params = split_wanted(wanted)
         return self.service.generate_stream(Request.of(prompt, **params), needs, objective)
 
@@ -224,9 +269,31 @@ class ModelRegistry(ModelMap):
         """Call `subscriber(model, outcome)` after every attempt."""
         self.settlement.subscribe(subscriber)
 
+    def watch(self, watcher: Watcher) -> None:
+        """Call `watcher(model, request)` before every attempt, in the task that makes it."""
+        self.settlement.watch(watcher)
+
+    def watch_choices(self, watcher: Callable[[Selection], object]) -> None:
+        """Call `watcher(selection)` after every choice made for a request; it is on the request's path, so be quick."""
+        self._choice_watchers.append(watcher)
+
     # the life cycle
 
+    async def drain(self, timeout_s: float = 30.0) -> int:
+        """Take no new calls (DrainingError), wait for those under way, write what was noted, and close.
+
+        Returns how many calls were cut off after `timeout_s`: they make no further attempt. What the cache remembers
+        is answered all the same; entering `async with registry` again opens it again.
+        """
+        self.gate.close()
+        left = await self.gate.empty(timeout_s, self.clock)
+        self.gate.cut = True
+        await flush(self.settlement.listeners)
+        await self.cleanup()
+        return left
+
     async def __aenter__(self) -> Self:
+        self.gate.open()
         self._background = [asyncio.create_task(self.health.run(self.values), name="health")]
         return self
 
@@ -246,6 +313,10 @@ class ModelRegistry(ModelMap):
             await model.cleanup()
         if self.recall.cache is not None:
             await self.recall.cache.close()  # it opens again when it is used
+        if self.usage.keeper is not None:
+            await asyncio.to_thread(self.usage.close)  # likewise
+        if self.is_kept:
+            await asyncio.to_thread(self.save)
         await close_sessions()
 
     def __repr__(self) -> str:

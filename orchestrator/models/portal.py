@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
@@ -73,6 +74,12 @@ class Portal:
         atexit.register(self.close)
         return loop
 
+    def forget(self) -> None:
+        """Start afresh in a forked child: the thread has stayed behind in the parent."""
+        self._lock = threading.Lock()
+        self._loop = self._thread = None
+        atexit.unregister(self.close)
+
     def close(self) -> None:
         """Cancel what is running, close the provider connections of this loop and end the thread."""
         with self._lock:
@@ -106,3 +113,5 @@ async def _wind_up() -> None:
 
 
 portal = Portal()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=portal.forget)

@@ -1,34 +1,29 @@
-"""The one road of a request: choose, admit, call, settle, fail over. Nothing else calls a provider."""
+"""The doors to the one road of a request: choose, admit, call, settle, fail over. Nothing else calls a provider."""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.attempt import (
-    StreamTally,
-    as_provider_error,
-    attempt,
-    cost_of,
-    final_chunk,
-    is_set_up_fault,
-    new_response_id,
-    response_of,
-    until,
-)
-from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Prompt, Reply, Request
+from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Prompt, Request, usage_tags_of
 from orchestrator.core.model import Model
-from orchestrator.core.outcome import Objective, Outcome
+from orchestrator.core.outcome import Objective
 from orchestrator.core.requirements import ANY, REQUIREMENT_NAMES, Requirements, implied_by
+from orchestrator.models.limits.seats import Seats
+from orchestrator.models.limits.waiting import priority_of
+from orchestrator.models.money.purse import Purse
 from orchestrator.models.portal import portal
-from orchestrator.models.question import Question
-from orchestrator.models.route import Route
+from orchestrator.models.road.calling import answer, embeddings
+from orchestrator.models.road.hedging import Hedges
+from orchestrator.models.road.observing import Observers
+from orchestrator.models.road.question import Question
+from orchestrator.models.road.route import Route
+from orchestrator.models.road.streaming import stream
 
 if TYPE_CHECKING:
     from orchestrator.models.model_registry import ModelRegistry
@@ -43,8 +38,9 @@ class ModelService:
     """Answers requests with the models of a registry.
 
     `deadline_s` bounds a whole request, retries and failover included (of a stream the wait for its first piece, unless
-    the call itself sets the deadline); `max_attempts` how often models are asked for it. Without a registry it serves
-    the process-wide one. Callable as `service("openai:gpt-4o", "Hello")` or `service(model_id=..., prompt=...)`.
+    the call itself sets the deadline); `max_attempts` how often models are asked for it. `hedge` asks a second model
+    where the first is unusually slow, `resume` has the next one go on with a stream that broke. Without a registry it
+    serves the process-wide one. Callable as `service("openai:gpt-4o", "Hello")` or `service(model_id=..., prompt=...)`.
     """
 
     def __init__(
@@ -54,6 +50,8 @@ class ModelService:
         *,
         deadline_s: float = 120.0,
         max_attempts: int = 3,
+        hedge: bool = False,
+        resume: bool = False,
         rng: random.Random | None = None,
     ) -> None:
         if registry is None:
@@ -63,6 +61,10 @@ class ModelService:
         self.registry = registry
         self.deadline_s = _limit("deadline_s", deadline_s, int | float)
         self.max_attempts = _limit("max_attempts", max_attempts, int)
+        self.hedge = _switch("hedge", hedge)
+        self.resume = _switch("resume", resume)
+        self.observers = Observers(registry.clock)
+        self._hedges = Hedges()
         self._rng = rng if rng is not None else random.Random()
         if usage_service is not _USE_REGISTRY:
             registry.settlement.usage = usage_service
@@ -102,32 +104,16 @@ class ModelService:
         return await self._recalled(_question(request, wanted=wanted, objective=objective))
 
     async def _recalled(self, question: Question) -> ChatResponse:
+        if not self.observers:
+            return await self._answered(question)
+        return await self.observers.answer(question.request, lambda: self._answered(question))
+
+    async def _answered(self, question: Question) -> ChatResponse:
         return await self.registry.recall.answer(
             question,
-            lambda: self._answer(question.request, self._route(question)),
+            lambda: answer(self.registry, question.request, self._route(question)),
             patience_s=question.deadline_s or self.deadline_s,
         )
-
-    async def _answer(self, request: Request, route: Route) -> ChatResponse:
-        settlement = self.registry.settlement
-        while True:
-            model = route.next_model()
-            if route.wait_s:
-                await self.registry.clock.sleep(route.wait_s)
-            settlement.begin(model)
-            try:
-                reply, outcome = await attempt(model, request, clock=self.registry.clock, limit_s=route.limit_s)
-            except BaseException:
-                settlement.abandon(model)
-                raise
-            settlement.settle(model, outcome)
-            if reply is not None:
-                return self._response(model, reply, outcome, route)
-            route.failed(model, outcome)
-
-    def _response(self, model: Model, reply: Reply, outcome: Outcome, route: Route) -> ChatResponse:
-        attempts = (*route.attempts, outcome.attempt) if route.attempts else ()
-        return response_of(model, reply, outcome, attempts=attempts, rater=self.registry.record_feedback)
 
     def stream(self, model: Model, request: Request) -> AsyncIterator[Chunk]:
         """This very model's answer in pieces."""
@@ -140,51 +126,10 @@ class ModelService:
         return self._streamed(_question(request, wanted=wanted, objective=objective))
 
     def _streamed(self, question: Question) -> AsyncIterator[Chunk]:
-        return self.registry.recall.stream(question, lambda: self._stream(question.request, self._route(question)))
-
-    async def _stream(self, request: Request, route: Route) -> AsyncGenerator[Chunk, None]:
-        settlement, clock = self.registry.settlement, self.registry.clock
-        while True:
-            model = route.next_model()
-            if route.wait_s:
-                await clock.sleep(route.wait_s)
-            settlement.begin(model)
-            tally = StreamTally(clock)
-            settled = False
-            try:
-                async with aclosing(model.open_stream(request)) as pieces:
-                    with clock.timeout(route.limit_s):
-                        first = await anext(pieces, None)
-                    if first is not None and (shown := tally.take(first)) is not None:
-                        yield shown
-                    # what flows may go on as long as it flows, or until the deadline that the caller has set
-                    async for chunk in until(pieces, clock, route.ends_at) if route.strict else pieces:
-                        if (shown := tally.take(chunk)) is not None:
-                            yield shown
-                reply = tally.reply()
-                outcome = tally.outcome(model, request, reply=reply, error=None)
-                settled = True
-                settlement.settle(model, outcome)
-                yield final_chunk(model, reply, self._response(model, reply, outcome, route))
-                return
-            except Exception as error:
-                if settled or is_set_up_fault(error):
-                    raise
-                settled = True
-                self._stream_broke(model, request, tally, route, error)
-            finally:
-                if not settled:
-                    settlement.abandon(model)
-
-    def _stream_broke(self, model: Model, request: Request, tally: StreamTally, route: Route, error: Exception) -> None:
-        """Settle a broken stream; returns when another model may start afresh, since nothing was shown yet."""
-        outcome = tally.outcome(model, request, reply=None, error=error)
-        self.registry.settlement.settle(model, outcome)
-        assert outcome.error is not None
-        if tally.ttft_s is not None:
-            outcome.error.attempts = (*route.attempts, outcome.attempt)
-            raise outcome.error from outcome.error.__cause__
-        route.failed(model, outcome)
+        pieces = self.registry.recall.stream(
+            question, lambda: stream(self.registry, question.request, self._route(question))
+        )
+        return self.observers.stream(question.request, pieces) if self.observers else pieces
 
     def _route(self, question: Question) -> Route:
         registry, objective = self.registry, question.objective
@@ -194,13 +139,19 @@ class ModelService:
             ANY if question.only is not None else self.needs_of(question.request, question.wanted),
             choose=choose,
             only=question.only,
-            admission=registry.admission,
+            seats=Seats(
+                registry.admission, question.request, waits=question.wait_for_capacity, priority=question.priority
+            ),
             health=registry.health,
+            budgets=registry.settlement.budgets,
             clock=registry.clock,
             rng=self._rng,
             deadline_s=question.deadline_s or self.deadline_s,
             strict=question.deadline_s is not None,
             max_attempts=question.max_attempts or self.max_attempts,
+            purse=None if registry.budgets is None else Purse(registry.budgets, question.request),
+            hedges=self._hedges if (self.hedge if question.hedge is None else question.hedge) else None,
+            resume=self.resume if question.resume is None else question.resume,
         )
 
     @staticmethod
@@ -212,35 +163,18 @@ class ModelService:
 
     async def embed(self, model: Model, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
         """One vector a text, accounted like any call."""
-        return await self.registry.recall.embed(
-            model, texts, params, lambda new, wanted: self._embed(model, new, wanted)
-        )
+        tenant, tags = params.pop("tenant", None), usage_tags_of(params.pop("usage_tags", None))
+        question = _question(Request((), (), params, tenant=tenant, usage_tags=tags), only=model)
 
-    async def _embed(self, model: Model, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
-        settlement, clock = self.registry.settlement, self.registry.clock
-        settlement.begin(model)
-        started = clock.monotonic()
-        try:
-            with clock.timeout(self.deadline_s):
-                vectors = await model.send_embeddings(texts, params)
-        except BaseException as error:
-            if not isinstance(error, Exception) or is_set_up_fault(error):
-                settlement.abandon(model)
-                raise
-            failure = as_provider_error(error, model)
-            settlement.settle(model, Outcome(model_id=model.id, latency_s=clock.monotonic() - started, error=failure))
-            raise failure from failure.__cause__
-        cost_usd = cost_of(model, vectors.usage)
-        vectors.usage, vectors.model_id = vectors.usage.with_cost(cost_usd), model.id
-        outcome = Outcome(
-            model_id=model.id,
-            latency_s=clock.monotonic() - started,
-            usage=vectors.usage,
-            cost_usd=cost_usd,
-            response_id=new_response_id(),
-        )
-        settlement.settle(model, outcome)
-        return vectors
+        async def ask(new: Sequence[str], rest: dict[str, Any]) -> Embeddings:
+            return await embeddings(self.registry, model, new, rest, self._route(question), asked=question.request)
+
+        def found() -> Awaitable[Embeddings]:
+            return self.registry.recall.embed(model, texts, params, ask, tenant=tenant)
+
+        if not self.observers:
+            return await found()
+        return await self.observers.answer(question.request, found, "embeddings")
 
 
 def _limit(name: str, value: Any, kind: Any) -> Any:
@@ -250,12 +184,23 @@ def _limit(name: str, value: Any, kind: Any) -> Any:
     return value
 
 
+def _switch(name: str, value: Any) -> Any:
+    """An option that is on or off, or None where the call does not say."""
+    if value is not None and not isinstance(value, bool):
+        raise ValueError(f"{name}={value!r}: give True or False")
+    return value
+
+
 def _question(request: Request, **facts: Any) -> Question:
     """The request, relieved of the parameters that speak to the engine and to no provider."""
     params = request.params
     if params:
         facts["deadline_s"] = _limit("deadline_s", params.pop("deadline_s", None), int | float)
         facts["max_attempts"] = _limit("max_attempts", params.pop("max_attempts", None), int)
+        facts["hedge"] = _switch("hedge", params.pop("hedge", None))
+        facts["resume"] = _switch("resume", params.pop("resume", None))
+        facts["wait_for_capacity"] = _switch("wait_for_capacity", params.pop("wait_for_capacity", None))
+        facts["priority"] = priority_of(params.pop("priority", None))
     return Question(request, **facts)
 
 

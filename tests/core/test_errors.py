@@ -95,3 +95,11 @@ def test_the_facade_offers_every_error():
     """`orchestrator.api.exceptions` has the same list."""
     assert exceptions.__all__ is errors.__all__
     assert {c.__name__ for c in CLASSES} <= set(exceptions.__all__)
+
+
+def test_the_reasons_of_very_many_models_do_not_fill_the_screen():
+    """The message has the first fifty and says how many more there are; `reasons` has them all."""
+    error = NoEligibleModelsError.among({f"m{number}": "too dear" for number in range(10_000)})
+    assert len(error.reasons) == 10_000
+    assert len(str(error).splitlines()) == 52
+    assert str(error).endswith("and 9950 more: see .reasons")

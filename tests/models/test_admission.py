@@ -3,11 +3,8 @@
 import asyncio
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from orchestrator.errors import CapacityError
-from orchestrator.models.admission import Bucket
 
 
 async def test_calls_in_flight_are_limited(registry, scripted):
@@ -72,25 +69,3 @@ async def test_when_all_are_at_their_limits_the_soonest_is_told(registry, script
     with pytest.raises(CapacityError, match="all 2 fitting models") as caught:
         await registry.generate_response("hi")
     assert caught.value.retry_after_s == pytest.approx(15)
-
-
-@given(st.floats(1, 1e6), st.lists(st.tuples(st.floats(0, 100), st.floats(0, 2e6)), max_size=50))
-def test_a_bucket_never_gives_more_than_flowed_in(per_minute, steps):
-    """In any span, at most one full bucket and what the time has brought."""
-    bucket = Bucket(per_minute, now=0.0)
-    now = taken = 0.0
-    for pause_s, amount in steps:
-        now += pause_s
-        if bucket.take(amount, now) == 0:
-            taken += min(amount, per_minute)
-        assert 0 <= bucket.level <= per_minute
-    assert taken <= per_minute * (1 + now / 60) * (1 + 1e-9)
-
-
-@given(st.floats(1, 1e6), st.floats(0, 1))
-def test_a_bucket_has_what_it_promised_when_it_promised(per_minute, share):
-    """After the seconds it told, the amount is there."""
-    bucket = Bucket(per_minute, now=0.0)
-    bucket.take(per_minute, 0.0)
-    wait_s = bucket.take(per_minute * share, 0.0)
-    assert bucket.take(per_minute * share, wait_s * (1 + 1e-9) + 1e-9) == 0

@@ -162,11 +162,14 @@ async def test_a_model_that_is_out_is_not_chosen_while_another_is_in(registry, t
     ("error", "expected", "returns_in_s"),
     [
         (InvalidRequestError("x"), "unknown", None),
-        (AuthenticationError("x"), "unhealthy", 5),
+        (AuthenticationError("x"), "unhealthy", 60),
         (UpstreamNotFoundError("x"), "unhealthy", 300),
         (RateLimitError("x", retry_after_s=42), "limited", 42),
         (RateLimitError("x"), "limited", 1),
         (RateLimitError("x", retry_after_s=10**9), "limited", 3600),
+        (RateLimitError("x", retry_after_s=float("nan")), "limited", 1),
+        (RateLimitError("x", retry_after_s=-5), "limited", 1),
+        (RateLimitError("x", retry_after_s=float("inf")), "limited", 3600),
     ],
 )
 async def test_each_class_of_failure_has_its_own_consequence(registry, scripted, error, expected, returns_in_s):

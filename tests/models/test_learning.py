@@ -19,7 +19,10 @@ async def test_the_better_model_wins_through_select_and_generate(scripted, fake_
     registry = ModelRegistry(clock=fake_clock, seed=seed)
     registry.register_model(scripted("worse", [ServerError("x"), "ok"] * 300))
     registry.register_model(scripted("better"))
-    registry.health.failure_threshold = 1000  # the choice is the selector's alone
+    registry.health.rules.failure_threshold, registry.health.rules.failure_rate = (
+        1000,
+        2.0,
+    )  # the selector alone decides
     chosen = []
     for _ in range(300):
         model = await registry.select_model(capabilities=["text_generation"])

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from orchestrator.models.ratings import Ratings
+from orchestrator.models.road.ratings import Ratings
 
 
 def quality(registry, model_id="a"):

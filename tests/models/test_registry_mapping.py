@@ -216,3 +216,12 @@ def test_two_ways_to_say_the_same_thing_are_refused(options):
     """An object or the scalar that builds it, never both."""
     with pytest.raises(TypeError, match="not both"):
         ModelRegistry(**options)
+
+
+def test_the_tolerant_look_up():
+    """`get` gives the default for what is not there, and of a list those that are; names lead there too."""
+    registry = ModelRegistry()
+    registry["a"] = {"provider": "openai", "name": "gpt-4", "aliases": ["first"]}
+    assert (registry.get("first").id, registry.get("b"), registry.get("b", 5)) == ("a", None, 5)
+    assert [model.id for model in registry.get(["b", "a"])] == ["a"]
+    assert registry.get("openai/gpt-4") is registry["a"]

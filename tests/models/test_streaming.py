@@ -9,11 +9,13 @@ from orchestrator.core.usage import UsageStats
 from orchestrator.errors import (
     InvalidRequestError,
     ModelProviderError,
+    ProviderAPIError,
     ProviderTimeoutError,
     RateLimitError,
     ServerError,
     StreamTruncatedError,
 )
+from orchestrator.models.model_registry import ModelRegistry
 
 
 @pytest.fixture
@@ -56,6 +58,45 @@ async def test_a_failure_after_the_first_word_is_the_callers_to_know(registry, p
     assert [(a.model_id, a.error_type) for a in caught.value.attempts] == [("a", "server")]
     assert pair[1].asked == 0
     assert (pair[0].metrics.failures, pair[0].metrics.in_flight) == (1, 0)
+
+
+@pytest.mark.parametrize("broken", [StreamTruncatedError, ServerError, ProviderTimeoutError, ConnectionResetError])
+async def test_a_stream_that_breaks_in_the_middle_counts_everywhere(fake_clock, streaming, broken):
+    """Cut, refused in band, stalled or disconnected: figures, score, health and bill know of it, the cache does not."""
+    registry = ModelRegistry(clock=fake_clock, cache_responses=True, seed=0)
+    model = registry.register_model(streaming("a", cost={"input": 1, "output": 2}))
+    for _ in range(3):
+        model.steps.append(["half ", "an answer", broken("x")])
+        with pytest.raises(ProviderAPIError) as caught:
+            await collected(registry.stream_response("hi"))
+        assert caught.value.text_so_far == "half an answer"
+    assert (model.metrics.calls, model.metrics.failures, model.metrics.in_flight) == (3, 3, 0)
+    assert registry.selector.statistics()["a"]["mean_quality"] == 0
+    assert not registry.health.status_of(model).healthy
+    spent = registry.get_usage_summary("a")
+    assert spent.total_usage.completion_tokens == 3 * 4
+    assert spent.cost_usd > 0
+    assert "".join(chunk.text for chunk in await collected(registry.stream_response("hi"))) == "a says hello"
+
+
+async def test_what_comes_before_the_first_word_is_held_back(registry, pair):
+    """Start-up events of a stream that then fails are never shown; those of one that speaks are."""
+    pair[0].steps.append([Chunk(), Chunk(), ServerError("x")])
+    pair[1].steps.append([Chunk(), "b speaks"])
+    chunks = await collected(registry.stream_response("hi"))
+    assert [chunk.text for chunk in chunks] == ["", "b speaks", ""]
+    assert pair[0].asked == 1
+
+
+async def test_a_stream_that_is_left_is_on_the_bill(registry, pair):
+    """What was said until then, estimated, is what it cost; nobody is blamed."""
+    pair[0].steps.append(["word " * 72, "more"])
+    stream = registry.stream_response("hi")
+    await anext(stream)
+    await stream.aclose()
+    spent = registry.get_usage_summary("a")
+    assert spent.total_usage.completion_tokens == 100
+    assert registry.health.status_of(pair[0]).healthy
 
 
 async def test_a_stream_without_its_end_is_truncated(registry, pair, monkeypatch):

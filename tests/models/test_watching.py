@@ -1,5 +1,6 @@
 """Subscribers and Prometheus collectors: told about every attempt, never in the way."""
 
+import asyncio
 import logging
 
 import pytest
@@ -96,3 +97,19 @@ def test_unknown_collectors_and_labels_are_refused_at_once(collectors):
     odd = prometheus.Counter("odd", "odd", ["colour"], registry=prometheus.CollectorRegistry())
     with pytest.raises(ConfigurationError, match="label 'colour'"):
         ModelRegistry(metrics={"model_invocations": odd})
+
+
+async def test_who_watches_sees_every_attempt_leave(registry, three):
+    """In its own task and before its end is told; what the watcher raises is nobody else's."""
+    seen = []
+
+    def watch(model, request):
+        seen.append((model.id, request.messages[0].text, asyncio.current_task()))
+        raise RuntimeError("a fault of the watcher")
+
+    registry.watch(watch)
+    registry.subscribe(lambda model, outcome: seen.append((model.id, outcome.success)))
+    three[0].steps.append(ServerError("x"))
+    await registry.generate_response("hi")
+    me = asyncio.current_task()
+    assert seen == [("a", "hi", me), ("a", False), ("b", "hi", me), ("b", True)]

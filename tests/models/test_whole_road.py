@@ -123,7 +123,7 @@ async def test_embeddings_are_accounted_like_any_call(registry, scripted, monkey
 
     monkeypatch.setattr(model, "send_embeddings", broken)
     with pytest.raises(ProviderAPIError) as caught:
-        await model.embed("a")
+        await model.embed("a", max_attempts=1)
     assert caught.value.context["error_type"] == "connection"
     assert (model.metrics.calls, model.metrics.failures, model.metrics.in_flight) == (2, 1, 0)
 

@@ -37,6 +37,10 @@ CALL_OPTIONS = frozenset({"cache", "cache_tags"})
 IRRELEVANT = CALL_OPTIONS | {
     "deadline_s",
     "max_attempts",
+    "hedge",
+    "resume",
+    "priority",
+    "wait_for_capacity",
     "timeout",
     "timeout_s",
     "stream",

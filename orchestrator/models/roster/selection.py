@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from orchestrator.core.model import Model
 
 if TYPE_CHECKING:
-    from orchestrator.models.eligibility import Eligible
+    from orchestrator.models.roster.eligibility import Eligible
     from orchestrator.selectors.selector import Choice
 
 __all__ = ["Candidate", "Selection"]

@@ -15,7 +15,8 @@ __all__ = ["Question"]
 class Question(NamedTuple):
     """Who may answer (`only` this model, or any that meets what is `wanted`), by which objective, and in what time.
 
-    None leaves deadline (seconds) and attempts to the service.
+    None leaves deadline (seconds), attempts, hedging, resuming and waiting for a place to the service; of those who
+    wait, the higher priority goes first.
     """
 
     request: Request
@@ -24,3 +25,7 @@ class Question(NamedTuple):
     objective: Objective | None = None
     deadline_s: float | None = None
     max_attempts: int | None = None
+    hedge: bool | None = None
+    resume: bool | None = None
+    wait_for_capacity: bool | None = None
+    priority: int = 0

@@ -9,6 +9,7 @@ from orchestrator.core.model import Model
 from orchestrator.core.requirements import Requirements, why_not
 from orchestrator.errors import OrchestratorError
 from orchestrator.models.health_monitor import ModelHealthMonitor
+from orchestrator.models.roster.deprecation import days_end_s, retired, warn_once
 
 if TYPE_CHECKING:
     from orchestrator.selectors.selector import ModelSelector, Slate
@@ -26,7 +27,7 @@ class Eligible:
     `panic` is True when all that fit were out for their health, and are offered all the same.
     """
 
-    __slots__ = ("ids", "outcomes", "panic", "reasons", "slate", "until", "version")
+    __slots__ = ("ids", "outcomes", "panic", "reasons", "retiring", "slate", "until", "version")
 
     def __init__(
         self, ids: tuple[str, ...], slate: Slate, reasons: dict[str, str], *, until: float, panic: bool
@@ -36,6 +37,7 @@ class Eligible:
         self.reasons = reasons
         self.until = until
         self.panic = panic
+        self.retiring: frozenset[str] = frozenset()  # those with a deprecation date
         self.version = 0
         self.outcomes = 0
 
@@ -47,6 +49,7 @@ class Eligibility:
         self._selector = selector
         self._health = health
         self._kept: dict[Requirements, Eligible] = {}
+        self._warned: set[str] = set()
 
     def of(self, models: Mapping[str, Model], wanted: Requirements, *, version: int, outcomes: int) -> Eligible:
         """The verdict for this need; `version` and `outcomes` say how far the registry and its measures are."""
@@ -62,6 +65,10 @@ class Eligibility:
         self._kept[wanted] = verdict
         return verdict
 
+    def warn_of(self, model: Model) -> None:
+        """Say once that this model, just chosen, will be withdrawn."""
+        warn_once(model, self._warned)
+
     def _fresh(self, kept: Eligible, wanted: Requirements, outcomes: int) -> bool:
         if wanted.is_live and outcomes - kept.outcomes >= _LIVE_FOR:
             return False
@@ -72,11 +79,12 @@ class Eligibility:
         fit: list[str] = []
         out: list[str] = []
         until = _FOREVER
+        today_s = self._health.clock.time()
         for model_id, model in tuple(models.items()):
             unready = _unready(model)
             if unready is not None:
                 until = min(until, self._health.clock.monotonic() + _SETUP_AGAIN_S)
-            reason = unready or why_not(model, wanted) or self._selector.refuses(model_id)
+            reason = unready or retired(model, today_s) or why_not(model, wanted) or self._selector.refuses(model_id)
             if reason is not None:
                 reasons[model_id] = reason
                 continue
@@ -86,9 +94,14 @@ class Eligibility:
             else:
                 reasons[model_id], until = blocked[0], min(until, blocked[1])
                 out.append(model_id)
-        panic = not fit and bool(out)
-        ids = tuple(out if panic else fit)
-        return Eligible(ids, self._selector.slate(ids), reasons, until=until, panic=panic)
+        worth = [] if fit or self._health.on_all_down == "fail" else self._health.least_bad(models[one] for one in out)
+        ids, panic = tuple(fit or [model.id for model in worth]), bool(worth)
+        ends_s = {model_id: end_s for model_id in ids if (end_s := days_end_s(models[model_id])) is not None}
+        if ends_s:
+            until = min(until, self._health.clock.monotonic() + min(ends_s.values()) - today_s)
+        verdict = Eligible(ids, self._selector.slate(ids), reasons, until=until, panic=panic)
+        verdict.retiring = frozenset(ends_s)
+        return verdict
 
 
 def _unready(model: Model) -> str | None:

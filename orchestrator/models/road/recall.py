@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.caching.keys import CALL_OPTIONS, pool_of
 from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Request
 from orchestrator.core.model import Model
-from orchestrator.models.question import Question
+from orchestrator.models.road.question import Question
 
 if TYPE_CHECKING:
     from orchestrator.core.cache import ModelCache
@@ -46,13 +46,19 @@ class Recall:
         return ask() if cache is None or key is None else cache.stream(key, ask, tags=tags, rater=self._rater)
 
     async def embed(
-        self, model: Model, texts: Sequence[str], params: dict[str, Any], ask: Callable[..., Awaitable[Embeddings]]
+        self,
+        model: Model,
+        texts: Sequence[str],
+        params: dict[str, Any],
+        ask: Callable[..., Awaitable[Embeddings]],
+        *,
+        tenant: str | None = None,
     ) -> Embeddings:
         """The remembered vectors, and those of new texts from `ask(texts, params)`."""
         cache = self.cache if model.cache is None else model.cache
         if cache is None or not params.pop("cache", True):
             return await ask(texts, params)
-        return await cache.embed(model, texts, params, lambda new: ask(new, params))
+        return await cache.embed(model, texts, params, lambda new: ask(new, params), tenant=tenant)
 
     def _look_up(self, question: Question) -> tuple[ModelCache | None, str | None, Sequence[str]]:
         """The cache in charge, the key there and the tags for a new entry."""

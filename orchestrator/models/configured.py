@@ -1,0 +1,73 @@
+"""The doors between a registry and its settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from orchestrator.errors import ConfigurationError
+from orchestrator.models.model_map import ModelMap
+
+if TYPE_CHECKING:
+    from orchestrator.models.configuring import Reloaded
+    from orchestrator.models.model_registry import ModelRegistry
+    from orchestrator.settings import Settings
+
+__all__ = ["Configured"]
+
+
+class Configured(ModelMap):
+    """The part of a registry that comes from settings; `settings` are those it was made from, if it was."""
+
+    settings: Settings | None = None
+
+    @classmethod
+    def from_config(
+        cls,
+        config: str | os.PathLike[str] | Mapping[str, Any] | Settings,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        **given: Any,
+    ) -> Self:
+        """A registry from a YAML or JSON file or a mapping; the environment wins over it, and arguments over both.
+
+        >>> from orchestrator import ModelRegistry
+        >>> registry = ModelRegistry.from_config({"models": ["openai/gpt-4o"], "selector": "cost"}, environ={})
+        >>> registry.list_models(), registry.selector.name
+        (['openai/gpt-4o'], 'cost')
+        """
+        from orchestrator.models.configuring import registry_of
+        from orchestrator.settings import Settings, load_settings
+
+        settings = config if isinstance(config, Settings) else load_settings(config, environ=environ)
+        made: Self = registry_of(cast("Any", cls), settings, **given)
+        return made
+
+    @classmethod
+    def from_env(cls, *, env_file: str | os.PathLike[str] | None = ".env", **given: Any) -> Self:
+        """A registry from the environment alone, into which the variables of `env_file` are read first."""
+        from orchestrator.settings import export_dotenv
+
+        if env_file is not None:
+            export_dotenv(env_file)
+        return cls.from_config({}, **given)
+
+    def reload(
+        self,
+        config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        *,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Reloaded:
+        """Take over new settings, by default from the file they came from; when they are wrong, nothing changes.
+
+        Calls in flight finish, also those of a model that has gone; models that were registered by hand stay.
+        """
+        from orchestrator.models.configuring import reconfigured
+        from orchestrator.settings import load_settings
+
+        if config is None:
+            if self.settings is None or not self.settings.sources:
+                raise ConfigurationError("this registry was not made from a file: give reload() the path of one")
+            config = self.settings.sources[0]
+        return reconfigured(cast("ModelRegistry", self), load_settings(config, environ=environ))

@@ -1,0 +1,1 @@
+"""How much may leave now, for whom, and who goes next."""

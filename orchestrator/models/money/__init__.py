@@ -1,0 +1,1 @@
+"""What was spent, exactly and for good, and what may still be."""

@@ -1,0 +1,313 @@
+"""One request's way through the models: who was tried, and how much time and how many attempts are left."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.clock import Clock
+from orchestrator.core.messages import STATE_PARAMS, Request
+from orchestrator.core.model import Model
+from orchestrator.core.outcome import Attempt, Outcome
+from orchestrator.core.requirements import Requirements
+from orchestrator.errors import (
+    Blame,
+    BudgetExceededError,
+    NoEligibleModelsError,
+    ProviderAPIError,
+    ProviderTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from orchestrator.models.health_monitor import ModelHealthMonitor
+    from orchestrator.models.limits.seats import Seats
+    from orchestrator.models.money.purse import Purse
+    from orchestrator.models.road.hedging import Hedges, Leg, Race
+    from orchestrator.models.road.retry_budget import RetryBudgets
+
+__all__ = ["Route"]
+
+_BACK_OFF_S, _MAX_BACK_OFF_S = 0.5, 8.0
+
+
+class Route:
+    """Names the next model to try until one answers, the attempts are used up or the deadline is reached.
+
+    `choose` picks among the models that meet the requirements, and every failed model is left out of the next
+    choice. Where there is only one, `only` or the only one that fits, its passing failures are retried after a pause.
+    Whatever follows the first attempt is within the retry budgets. With `hedges`, a slow first attempt may get company.
+    """
+
+    __slots__ = (
+        "_bound",
+        "_budgets",
+        "_choose",
+        "_clock",
+        "_deadline_s",
+        "_failed",
+        "_health",
+        "_hedges",
+        "_left",
+        "_only",
+        "_purse",
+        "_request",
+        "_rng",
+        "_unpaid",
+        "attempts",
+        "ends_at",
+        "error",
+        "full",
+        "resume",
+        "seats",
+        "strict",
+        "wait_s",
+        "wanted",
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        wanted: Requirements,
+        *,
+        choose: Callable[[Requirements], Model],
+        only: Model | None,
+        seats: Seats,
+        health: ModelHealthMonitor,
+        budgets: RetryBudgets,
+        clock: Clock,
+        rng: random.Random,
+        deadline_s: float,
+        strict: bool,
+        max_attempts: int,
+        hedges: Hedges | None = None,
+        purse: Purse | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.wanted = wanted
+        self.attempts: tuple[Attempt, ...] = ()
+        self.error: ProviderAPIError | None = None
+        self.wait_s = 0.0  # how long to pause before the model that was named last is asked
+        self.seats = seats
+        self.full: Sequence[Model] = ()  # those of whom the first with room is to be asked, instead of the one named
+        self.strict = strict  # the caller set the deadline: it bounds a flowing stream too
+        self.resume = resume
+        self._request = request
+        self._bound = STATE_PARAMS.intersection(request.params) if request.params else frozenset[str]()
+        self._failed: Model | None = None
+        self._choose = choose
+        self._only = only
+        self._health = health
+        self._budgets = budgets
+        self._hedges = hedges
+        self._purse = purse
+        self._unpaid: BudgetExceededError | None = None
+        self._clock = clock
+        self._rng = rng
+        self._deadline_s = deadline_s
+        self.ends_at = clock.monotonic() + deadline_s
+        self._left = max_attempts
+
+    # who is next
+
+    def next_model(self) -> Model:
+        """The model to ask now; raises what stopped the request when there is none. Where it is `full`, `place` it."""
+        self.wait_s, self.full = 0.0, ()
+        return self._next_choice() if self._only is None else self._same(self._only)
+
+    def _same(self, model: Model) -> Model:
+        """The only model there is, again after a pause if it has failed before."""
+        if self.error is not None:
+            self.wait_s = self._pause(self.error)
+            if not self._budgets.allow(model):
+                raise self._exhausted() from self.error.__cause__
+        if self._is_too_dear(model):
+            assert self._unpaid is not None
+            raise self._unpaid from self.error
+        if self.wait_s or not self.seats.take(model):  # nobody holds a place through a pause
+            self.full = (model,)
+        return model
+
+    async def place(self) -> Model:
+        """One of those that were full, as soon as it has room; CapacityError where this does not wait so long."""
+        return await self.seats.wait(self.full, ends_at=self.ends_at, cause=self.error)
+
+    def _next_choice(self) -> Model:
+        full: list[Model] = []
+        probed: Model | None = None
+        while True:
+            try:
+                model = self._choose(self.wanted)
+            except NoEligibleModelsError as nobody:
+                return self._last_resort(nobody, full, probed)
+            if self._is_too_dear(model):
+                continue
+            if self._bound and not self._bound.isdisjoint(model.foreign_params):
+                self._leave_out(model)  # it could not read what the provider of the others keeps
+                continue
+            if self._health.probing(model):
+                probed = probed or model
+            elif not self.seats.take(model):
+                full.append(model)
+            elif self.error is None or self._budgets.allow(model):
+                return model
+            else:
+                self.seats.give_back(model)
+            self._leave_out(model)
+
+    def _last_resort(self, nobody: NoEligibleModelsError, full: list[Model], probed: Model | None) -> Model:
+        """Whom to ask when every fitting model was tried, is full or may not be retried; raises what is to be told."""
+        error = self.error
+        if probed is not None and (error is None or self._budgets.allow(probed)):
+            if self.seats.take(probed):
+                return probed  # one more call to a model that is coming back is better than no answer
+            full.append(probed)
+        if full and not (error is not None and error.text_so_far):
+            self.full = full
+            return full[0]
+        if self._failed is not None and self.wanted.tried == {self._failed.id}:
+            return self._same(self._failed)
+        if self._unpaid is not None:
+            raise self._unpaid from error
+        if error is not None:
+            raise self._exhausted() from error.__cause__
+        if self._bound:
+            held = ", ".join(sorted(self._bound))
+            raise NoEligibleModelsError(f"no fitting model can read {held}, which one provider keeps") from nobody
+        raise nobody
+
+    def request_for(self, model: Model, request: Request) -> Request:
+        """The request as this model gets it: without what only other providers understand, if we chose the model."""
+        params = request.params
+        if not params or self._only is not None or model.foreign_params.isdisjoint(params):
+            return request
+        kept = {name: value for name, value in params.items() if name not in model.foreign_params}
+        return Request(
+            request.prompt,
+            request.messages,
+            kept,
+            tools=request.tools,
+            tool_choice=request.tool_choice,
+            response_format=request.response_format,
+            tenant=request.tenant,
+            usage_tags=request.usage_tags,
+        )
+
+    def _is_too_dear(self, model: Model) -> bool:
+        """True when no budget has room for this model; from then on only those that can be paid for are offered."""
+        if self._purse is None:
+            return False
+        refusal = self._purse.refusal(model)
+        if refusal is None:
+            return False
+        if self._unpaid is None:
+            self.wanted = self._purse.narrowed(self.wanted)
+        else:
+            self._leave_out(model)
+        self._unpaid = refusal
+        return True
+
+    # a second one beside a slow first
+
+    def hedge_after_s(self, model: Model, *, streamed: bool) -> float | None:
+        """Seconds after which the next best model is asked as well; None for never."""
+        hedges = self._hedges
+        if hedges is None or self._only is not None:
+            return None
+        if self.error is None:
+            hedges.earn()
+        return hedges.after_s(model, streamed=streamed) if self._left > 1 else None
+
+    def hedge_model(self, beside: Model) -> Model | None:
+        """The next best model that is fit and free, if one more request may be spent."""
+        assert self._hedges is not None
+        try:
+            model = self._choose(replace(self.wanted, tried=self.wanted.tried | {beside.id}))
+        except NoEligibleModelsError:
+            return None
+        if self._health.blocks(model) is not None or self._health.probing(model):
+            return None
+        if self._purse is not None and self._purse.refusal(model) is not None:
+            return None
+        if not self._budgets.allow(model) or not self.seats.take(model):
+            return None
+        if self._hedges.spend():
+            return model
+        self.seats.give_back(model)
+        return None
+
+    def raced(self, failed: Iterable[Leg[Any]], race: Race[Any]) -> None:
+        """Take note of those who did not win a race; raises the failure that should end the request."""
+        for leg in failed:
+            assert leg.outcome is not None
+            if race.winner is None:
+                self.failed(leg.model, leg.outcome)
+            else:
+                self.attempts = (*self.attempts, leg.outcome.attempt)
+        self.attempts += tuple(outcome.attempt for outcome in race.lost)
+
+    # how much is left
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the deadline of the whole request."""
+        return max(0.0, self.ends_at - self._clock.monotonic())
+
+    @property
+    def limit_s(self) -> float:
+        """Seconds for this attempt: an equal share of what is left, so that a hanging model leaves time for others."""
+        left_s = self.left_s
+        return left_s if self._only is not None or self._left <= 1 else left_s / self._left
+
+    def may_go_on(self) -> bool:
+        """True when one more attempt is left for a stream that broke in the middle."""
+        return self._left > 1 and not (self.strict and self._clock.monotonic() >= self.ends_at)
+
+    def begin_anew(self) -> None:
+        """Give a stream that is gone on with as long to speak again as it had at first, unless the caller said when."""
+        if not self.strict:
+            self.ends_at = self._clock.monotonic() + self._deadline_s
+
+    def attempts_and(self, outcome: Outcome) -> tuple[Attempt, ...]:
+        """All attempts of a request that ended so; empty for one that was answered at once."""
+        return (*self.attempts, outcome.attempt) if self.attempts else ()
+
+    # what came of it
+
+    def failed(self, model: Model, outcome: Outcome) -> None:
+        """Take note of a failure; raises it when nobody else should be asked."""
+        self._failed = model
+        error = self.error = outcome.error
+        assert error is not None
+        self.attempts = (*self.attempts, outcome.attempt)
+        if self._purse is not None:
+            self._purse.spent_usd += outcome.cost_usd or 0.0
+        self._left -= 1
+        if not error.conduct.elsewhere or self._left <= 0 or self._clock.monotonic() >= self.ends_at:
+            raise self._exhausted() from error.__cause__
+        if self._only is None:
+            self._leave_out(model)
+        if error.error_type == "context_length" and model.context_size is not None:
+            room = max(int(self.wanted.context_length or 0), model.context_size + 1)
+            self.wanted = replace(self.wanted, context_length=room)
+
+    def _pause(self, error: ProviderAPIError) -> float:
+        """How long to wait before the same model is asked again, or the error if it should not be."""
+        made = len(self.attempts)
+        pause_s: float = self._rng.random() * min(_MAX_BACK_OFF_S, _BACK_OFF_S * 2**made)  # full jitter
+        if error.retry_after_s is not None:
+            pause_s = error.retry_after_s  # who is asked knows better
+        hopeless = made > error.again or (error.blame is Blame.LIMIT and error.retry_after_s is None)
+        if hopeless or self._clock.monotonic() + pause_s >= self.ends_at:
+            raise self._exhausted() from error.__cause__
+        return pause_s
+
+    def _leave_out(self, model: Model) -> None:
+        self.wanted = replace(self.wanted, tried=self.wanted.tried | {model.id})
+
+    def _exhausted(self) -> ProviderAPIError:
+        """The last error, with every attempt on it."""
+        error = self.error if self.error is not None else ProviderTimeoutError("the deadline was reached")
+        error.attempts = self.attempts
+        return error
