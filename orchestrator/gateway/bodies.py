@@ -1,0 +1,32 @@
+"""A request's body: whole, in time, within its bound, and a JSON object."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from orchestrator.errors import MalformedResponseError
+from orchestrator.gateway.refusals import RefusedError
+from orchestrator.integrations.strict_json import loads
+
+__all__ = ["json_body"]
+
+
+async def json_body(http: web.Request, *, read_s: float) -> dict[str, Any]:
+    """The object in the body; RefusedError says what is wrong with it, without a word of what it said."""
+    try:
+        async with asyncio.timeout(read_s):
+            raw = await http.read()
+    except web.HTTPRequestEntityTooLarge as large:
+        raise RefusedError(413, "too_large", f"the body is larger than {large.text or 'allowed'}") from None
+    except TimeoutError:
+        raise RefusedError(408, "timeout", f"the body was not there within {read_s:g} s") from None
+    try:
+        body = loads(raw)
+    except MalformedResponseError as wrong:
+        raise RefusedError(400, "invalid_request", f"the body is {str(wrong)[:60]}") from None
+    if not isinstance(body, dict):
+        raise RefusedError(400, "invalid_request", "the body must be a JSON object")
+    return body

@@ -1,0 +1,69 @@
+"""Who is calling, and whether this key may call now."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from orchestrator.core.clock import Clock
+from orchestrator.gateway.refusals import RefusedError
+from orchestrator.gateway.settings import GatewayKey
+from orchestrator.models.limits.buckets import Bucket
+
+__all__ = ["Doorkeeper"]
+
+
+class Doorkeeper:
+    """Lets a request in by its key; every key is compared in constant time, and all of them are.
+
+    Keys come as `Authorization: Bearer KEY`, as OpenAI's clients send them, or `x-api-key`, as Anthropic's do.
+    """
+
+    def __init__(self, keys: Sequence[GatewayKey], clock: Clock) -> None:
+        self._keys = [(_digest(key.key), key) for key in keys]
+        self._clock = clock
+        self._buckets: dict[str, Bucket] = {}
+
+    def admit(self, headers: Mapping[str, str]) -> GatewayKey | None:
+        """The key of an allowed caller; None when no keys are set; RefusedError says what is wrong."""
+        if not self._keys:
+            return None
+        key = self.find(headers)
+        if key is None:
+            raise RefusedError(401, "authentication", "the key is missing or not known; send Authorization: Bearer ...")
+        if key.requests_per_minute is not None:
+            self._spend(key, key.requests_per_minute)
+        return key
+
+    def find(self, headers: Mapping[str, str]) -> GatewayKey | None:
+        """The key these headers carry, if it is one of ours."""
+        presented = _digest(_presented(headers))
+        found = None
+        for digest, key in self._keys:
+            if hmac.compare_digest(digest, presented):
+                found = key
+        return found
+
+    def _spend(self, key: GatewayKey, per_minute: float) -> None:
+        now = self._clock.monotonic()
+        bucket = self._buckets.get(key.name)
+        if bucket is None:
+            bucket = self._buckets[key.name] = Bucket(per_minute, now)
+        wait_s = bucket.take(1, now)
+        if wait_s:
+            raise RefusedError(
+                429,
+                "rate_limit",
+                f"this key may make {per_minute:g} requests a minute; retry in {wait_s:.1f} s",
+                retry_after_s=wait_s,
+            )
+
+
+def _presented(headers: Mapping[str, str]) -> str:
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode("utf-8", "surrogateescape")).digest()

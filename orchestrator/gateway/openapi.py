@@ -1,0 +1,134 @@
+"""The gateway in OpenAPI 3.1: what every path takes and gives, for tools and for the reference in the docs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.core.requirements import REQUIREMENT_NAMES
+from orchestrator.gateway.asking import CALL_OPTIONS, EXTENSION
+
+__all__ = ["document"]
+
+_STATUSES = {
+    "400": "the request is wrong, or no model meets its requirements",
+    "401": "the key is missing or not known",
+    "403": "the key may not do this",
+    "404": "no such model",
+    "408": "the body did not arrive in time",
+    "413": "the body is too large",
+    "429": "a limit or a budget is used up; see Retry-After",
+    "500": "the gateway failed on this request",
+    "502": "every model that was tried failed",
+    "503": "the models are overloaded, or this gateway is closing",
+    "504": "no model answered within the deadline",
+}
+_TEXT = {"type": "string", "minLength": 1}
+_ANY: dict[str, Any] = {}
+
+
+def document(version: str) -> dict[str, Any]:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "orchestrator gateway", "version": version},
+        "paths": _paths(),
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+            },
+        },
+        "security": [{"bearer": []}, {"apiKey": []}, {}],
+    }
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/v1/chat/completions": _post("Chat, as OpenAI's clients speak it", "ChatRequest", streams=True),
+        "/v1/responses": _post("Responses, as OpenAI's clients speak them", "ResponsesRequest", streams=True),
+        "/v1/messages": _post("Messages, as Anthropic's clients speak them", "MessagesRequest", streams=True),
+        "/v1/embeddings": _post("One vector a text", "EmbeddingsRequest"),
+        "/v1/feedback": _post("Rate an answer, so that the engine learns from it", "Feedback"),
+        "/v1/models": _get("Every name that may be asked as a model"),
+        "/v1/models/{model}": _get("One of them", parameter="model"),
+        "/healthz": _get("Does the process run?", open_to_all=True),
+        "/readyz": _get("Should a balancer send calls here?", open_to_all=True),
+        "/openapi.json": _get("This document", open_to_all=True),
+    }
+
+
+def _post(summary: str, schema: str, *, streams: bool = False) -> dict[str, Any]:
+    kinds = {"application/json": {"schema": {"type": "object"}}}
+    if streams:
+        kinds["text/event-stream"] = {"schema": {"type": "string"}}
+    body = {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+    answer = {"description": "the answer", "content": kinds, **({"headers": _headers()} if streams else {})}
+    return {"post": {"summary": summary, "requestBody": body, "responses": {"200": answer, **_failures()}}}
+
+
+def _get(summary: str, *, parameter: str | None = None, open_to_all: bool = False) -> dict[str, Any]:
+    answer = {"description": "the answer", "content": {"application/json": {"schema": {"type": "object"}}}}
+    found: dict[str, Any] = {"summary": summary, "responses": {"200": answer, **_failures()}}
+    if parameter is not None:
+        found["parameters"] = [{"name": parameter, "in": "path", "required": True, "schema": _TEXT}]
+    if open_to_all:
+        found["security"] = []
+    return {"get": found}
+
+
+def _failures() -> dict[str, Any]:
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {status: {"description": text, "content": error} for status, text in _STATUSES.items()}
+
+
+def _headers() -> dict[str, Any]:
+    told = {
+        "X-Orchestrator-Response-Id": "the id to rate the answer by",
+        "X-Orchestrator-Model": "who answered",
+        "X-Orchestrator-Reason": "why this model",
+        "X-Orchestrator-Attempts": "how often models were asked",
+        "X-Orchestrator-Cost-Usd": "what it cost; absent when a price is unknown",
+        "X-Orchestrator-Cache": "the cache level that answered, if one did",
+        "X-Orchestrator-Overhead-Ms": "the gateway's own share of the time",
+    }
+    return {name: {"description": text, "schema": {"type": "string"}} for name, text in told.items()}
+
+
+def _schemas() -> dict[str, Any]:
+    model = {**_TEXT, "description": "the id of a model, a profile's name, or 'auto'"}
+    turns = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Turn"}}
+    shared = {"model": model, "stream": {"type": "boolean"}, EXTENSION: {"$ref": "#/components/schemas/Engine"}}
+    return {
+        "Engine": _engine(),
+        "Error": {"type": "object", "properties": {"error": {"type": "object"}}, "required": ["error"]},
+        "Turn": _object({"role": {"enum": ["system", "user", "assistant"]}, "content": {"type": "string"}}),
+        "ChatRequest": _object(
+            {**shared, "messages": turns, "n": {"type": "integer", "minimum": 1, "maximum": 8}}, "model", "messages"
+        ),
+        "MessagesRequest": _object(
+            {**shared, "messages": turns, "max_tokens": {"type": "integer", "minimum": 1}},
+            "model",
+            "messages",
+            "max_tokens",
+        ),
+        "ResponsesRequest": _object({**shared, "input": _TEXT}, "model", "input"),
+        "EmbeddingsRequest": _object({"model": model, "input": _texts()}, "model", "input"),
+        "Feedback": _object(
+            {"response_id": _TEXT, "quality": {"type": "number", "minimum": 0, "maximum": 1}}, "response_id", "quality"
+        ),
+    }
+
+
+def _engine() -> dict[str, Any]:
+    """What may be said to the engine itself; every member may also be a header, X-Orchestrator-Max-Cost and so on."""
+    members = dict.fromkeys((*REQUIREMENT_NAMES, *CALL_OPTIONS, "objective", "tenant"), _ANY)
+    return {"type": "object", "properties": members, "additionalProperties": False}
+
+
+def _texts() -> dict[str, Any]:
+    return {"oneOf": [_TEXT, {"type": "array", "minItems": 1, "items": _TEXT}]}
+
+
+def _object(properties: dict[str, Any], *needed: str) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(needed or properties)}

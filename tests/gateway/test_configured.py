@@ -1,0 +1,74 @@
+"""A gateway and its registry from one file, and new settings while it serves."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from orchestrator import ModelRegistry
+from orchestrator.cli.serve import _reloading_on_hangup
+from orchestrator.errors import ConfigurationError
+from orchestrator.gateway.configured import gateway_settings
+from orchestrator.settings import load_settings
+
+KEY = "sk-0123456789abcdef"
+
+
+def configured(gateway=None, **sections):
+    """Settings with this gateway section."""
+    return load_settings({**sections, **({} if gateway is None else {"gateway": gateway})}, environ={"KEY": KEY})
+
+
+def test_the_section_and_the_profiles_make_the_gateway():
+    """Port, keys with their limits, and profiles with requirements, weights and parameters."""
+    found = gateway_settings(
+        configured(
+            {"port": 9000, "keys": [{"name": "web", "key": "${KEY}", "tenant": "acme", "requests_per_minute": 60}]},
+            profiles={"cheap": {"max_cost": 0.001, "params": {"temperature": 0}, "objective": {"cost": 5}}},
+        )
+    )
+    assert (found.port, found.keys[0].tenant, found.keys[0].requests_per_minute) == (9000, "acme", 60)
+    profile = found.profiles["cheap"]
+    assert (profile.wanted, profile.params, profile.objective.cost) == ({"max_cost": 0.001}, {"temperature": 0}, 5)
+
+
+def test_arguments_win():
+    """What the command line says replaces the file's."""
+    assert gateway_settings(configured({"port": 9000, "host": "localhost"}), port=1, host=None).port == 1
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ({"prot": 1}, "unknown key 'prot' in gateway; did you mean 'port'"),
+        ({"port": 99999}, "gateway: port=99999"),
+        ({"host": "0.0.0.0"}, "without keys"),
+        ({"keys": "web"}, "list of 'name' and 'key' pairs"),
+        ({"keys": [{"name": "web", "key": "${NOT_SET}"}]}, "needs a 'key', and its variable has to be set"),
+        ({"keys": [{"name": "web", "key": "short"}]}, "too short"),
+        ({"profiles": {}}, "unknown key 'profiles'"),
+    ],
+)
+def test_what_is_wrong_is_told(section, told):
+    """A gateway is never opened wider than the file meant."""
+    with pytest.raises(ConfigurationError, match=told):
+        gateway_settings(configured(section))
+
+
+async def test_a_hang_up_reloads(tmp_path, capsys):
+    """SIGHUP reads the file again; one that is wrong changes nothing and is told on stderr."""
+    pytest.importorskip("yaml")
+    path = tmp_path / "models.yaml"
+    path.write_text("models: [openai/a]\n")
+    registry = ModelRegistry.from_config(path, environ={})
+    with _reloading_on_hangup(registry):
+        for text in ("models: [openai/b]\n", "modles: []\n"):
+            path.write_text(text)
+            os.kill(os.getpid(), signal.SIGHUP)
+            told = ""
+            while not told:
+                await asyncio.sleep(0)
+                told = "".join(capsys.readouterr())
+            assert list(registry) == ["openai/b"]
+    assert "nothing reloaded" in told
