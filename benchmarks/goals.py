@@ -1,22 +1,25 @@
-"""What a selector reaches on recorded outcomes: regret, catalogues, delay, change and budgets, with intervals.
+"""What a selector reaches on recorded outcomes: regret, catalogues, delay, change, budgets and speed, with intervals.
 
     python benchmarks/goals.py --data FOLDER [--selector default] [--seeds 20] [--only cold catalogue delay gap ...]
 
 A folder holds sets as `<set>.prompts.csv.gz` and `<set>.outcomes.csv.gz`. Cold runs use whole sets. Catalogues and
-price lists come from one half of the prompts (by their id) and are judged on the other. Shown are means over pairs of
-a set and a weight of cost, the 95 % Student interval over seeds, and the worst single run. A pair is a near tie when
-telling its two best models apart takes more paired comparisons (two standard errors) than there are rounds.
+price lists come from a fifth of the prompts (by their id) and are judged on the other four, so that a run is about as
+long as a cold one. Shown are means over pairs of a set and a weight of cost, the 95 % Student interval over seeds, and
+the worst single run. A pair is a near tie when telling its two best models apart takes more paired comparisons (two
+standard errors) than there are rounds.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from orchestrator.evaluation import Falls, Outage, OutcomeTable, Replayed, Reprices, datasets, load, replay
+from orchestrator.evaluation.lai_robbins import long_run
 from orchestrator.evaluation.reward import Reward
 
 WEIGHTS = (0.0, 0.1, 0.3, 1.0)
@@ -27,10 +30,10 @@ Pair = tuple[OutcomeTable, float]
 Setup = Mapping[str, Any]
 
 
-def halves(table: OutcomeTable) -> tuple[OutcomeTable, OutcomeTable]:
-    """Two halves by the parity of the prompt's id, which is a hash of its text."""
-    odd = np.array([int(one[:8], 16) % 2 for one in table.prompt_ids])
-    return table.taking(np.flatnonzero(odd == 0)), table.taking(np.flatnonzero(odd == 1))
+def parted(table: OutcomeTable) -> tuple[OutcomeTable, OutcomeTable]:
+    """A fifth of the prompts and the rest, by the prompt's id, which is a hash of its text."""
+    fifth = np.array([int(one[:8], 16) % 5 for one in table.prompt_ids])
+    return table.taking(np.flatnonzero(fifth == 0)), table.taking(np.flatnonzero(fifth))
 
 
 def is_tie(table: OutcomeTable, weight: float) -> bool:
@@ -76,7 +79,7 @@ class Goals:
 
     def judged(self) -> Iterator[tuple[OutcomeTable, OutcomeTable]]:
         for table in self.tables:
-            yield halves(table)
+            yield parted(table)
 
     def cold(self) -> None:
         self.shares("share of random's regret, cold", self.pairs(), lambda _: {})
@@ -85,24 +88,25 @@ class Goals:
         sides = list(self.judged())
         pairs = [(other, weight) for _, other in sides for weight in WEIGHTS]
         lists = {id(other): own for own, other in sides}
-        self.shares("halves: cold", pairs, lambda _: {})
+        self.shares("four fifths: cold", pairs, lambda _: {})
+        priced = {key: {"prices": own.price_list()} for key, own in lists.items()}
+        self.shares("four fifths: prices alone", pairs, lambda table: priced[id(table)])
         for kind in ("right", "reversed", "shuffled 1", "shuffled 2", "shuffled 3"):
             made = {key: turned(own.catalogue(), kind) for key, own in lists.items()}
-            self.shares(f"halves: catalogue {kind}", pairs, lambda table, made=made: {"prior": made[id(table)]})
             self.shares(
-                f"halves: catalogue {kind}, and prices",
+                f"four fifths: catalogue {kind}, and prices",
                 pairs,
-                lambda table, made=made: {"prior": made[id(table)], "prices": lists[id(table)].price_list()},
+                lambda table, made=made: {"prior": made[id(table)], **priced[id(table)]},
             )
 
     def delay(self) -> None:
         many = [table for table in self.tables if len(table.models) >= MANY]
         for rounds in (50, 200):
             self.shares(f"feedback {rounds} late, cold", [(t, 0.1) for t in many], lambda _, d=rounds: {"delay": d})
-            sides = [halves(table) for table in many]
+            sides = [parted(table) for table in many]
             known = {id(o): {"prior": own.catalogue(), "prices": own.price_list()} for own, o in sides}
             self.shares(
-                f"halves: feedback {rounds} late, catalogue and prices",
+                f"four fifths: feedback {rounds} late, catalogue and prices",
                 [(other, 0.1) for _, other in sides],
                 lambda table, d=rounds, known=known: {"delay": d, **known[id(table)]},
             )
@@ -111,7 +115,7 @@ class Goals:
         for table in self.tables:
             row = self.each(table, _gap, cost_weight=0.1)
             show(f"gap closed %, {table.name}, cold", np.array([row]), percent=True, more_is_better=True)
-            own, other = halves(table)
+            own, other = parted(table)
             known = {"prior": own.catalogue(), "prices": own.price_list()}
             row = self.each(other, _gap, cost_weight=0.1, **known)
             name = f"gap closed %, {other.name}, catalogue and prices"
@@ -127,6 +131,10 @@ class Goals:
             dear = self.each(table, _calls_after, changes=[price], prices=table.price_list())
             show(f"calls after an announced price x 50, {table.name}", np.array([dear]))
             show(f"failures in an outage, {table.name}", np.array([self.each(table, _failures, changes=[outage])]))
+            later = partial(_calls_from, model=best, start=outage.until + 50)
+            back, without = self.each(table, later, changes=[outage]), self.each(table, later)
+            name = f"calls 50 to 100 rounds after recovery, {table.name}"
+            print(f"{name}: {sum(back):.0f}, without the outage {sum(without):.0f}", flush=True)
 
     def budget(self) -> None:
         for own, other in self.judged():
@@ -142,6 +150,19 @@ class Goals:
                 show(f"overspend %, {name}", np.array([[run.overspend for run in runs]]), percent=True)
                 scores = np.array([[run.score_of_best_mixture for run in runs]])
                 show(f"score % of the best mixture, {name}", scores, percent=True, more_is_better=True)
+
+    def long(self) -> None:
+        runs = [long_run(self.selector, seed=seed) for seed in self.seeds]
+        show("20,000 rounds: regret / Lai-Robbins", np.array([[run.share_of_bound for run in runs]]))
+        regrets = np.array([[run.regret for run in runs]])
+        show(f"20,000 rounds: regret (95 % quantile {np.quantile(regrets, 0.95):.0f})", regrets)
+
+    def speed(self) -> None:
+        for table in (table for table in self.tables if len(table.models) > MANY):
+            runs = [replay(table, self.selector, seed=seed) for seed in self.seeds]
+            name = f"{len(table.models)} models, {table.name}"
+            show(f"us a decision with its update, p50, {name}", np.array([[run.decision_s_p50 * 1e6 for run in runs]]))
+            show(f"us a decision with its update, p99, {name}", np.array([[run.decision_s_p99 * 1e6 for run in runs]]))
 
 
 def turned(catalogue: Mapping[str, float], kind: str) -> dict[str, float]:
@@ -166,13 +187,17 @@ def _calls_after(run: Replayed) -> float:
     return float(run.aftermath[0].calls_after)
 
 
+def _calls_from(run: Replayed, *, model: str, start: int) -> float:
+    return float(sum(chosen == model for _, chosen in run.choices[start : start + 50]))
+
+
 def _failures(run: Replayed) -> float:
     return float(run.failures)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    goals = ("cold", "catalogue", "delay", "gap", "change", "budget")
+    goals = ("cold", "catalogue", "delay", "gap", "change", "budget", "speed", "long")
     parser.add_argument("--data", required=True)
     parser.add_argument("--selector", default="default")
     parser.add_argument("--seeds", type=int, default=20)

@@ -13,13 +13,17 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
+
+import fault_reference
 
 from orchestrator import errors
 from orchestrator.core.requirements import REQUIREMENT_NAMES
 from orchestrator.errors import PROVIDER_ERRORS, Blame, ProviderAPIError
 from orchestrator.integrations.compatible import SERVICES
+from orchestrator.integrations.failures import ConflictError, RequestTimeoutError, UnsupportedFeatureError
 from orchestrator.integrations.http_model import HTTPModel
 from orchestrator.integrations.providers import known_providers, provider_class
 from orchestrator.integrations.service import Service
@@ -29,14 +33,6 @@ ROOT = Path(__file__).parents[1]
 PAGES = (*sorted((ROOT / "docs").rglob("*.md")), ROOT / "integrations" / "README.md")
 PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-ASKS_ANOTHER = {Blame.CALLER: "no"}
-HEALTH = {
-    Blame.CALLER: "no",
-    Blame.MODEL: "yes",
-    Blame.LIMIT: "set aside as long as told",
-    Blame.MISMATCH: "no",
-    Blame.KEY: "sets aside all models of the key",
-}
 REQUIREMENTS = {
     "capabilities": ("names", "the model is declared to have them all"),
     "max_cost": ("USD", "expected cost of this request; an unknown price never meets it"),
@@ -84,24 +80,43 @@ def first_sentence(thing: object) -> str:
 
 
 def failures() -> str:
-    """Each way in which a call fails, and what the engine does next."""
+    """Each kind of failure of a call, and what the engine does next."""
     head = (
         "error",
         "`error_type`",
         "who is to blame",
         "same model again?",
         "another model?",
-        "counts against its health?",
+        "its health",
+        "in its figures?",
+        "lowers its score?",
     )
-    return table(head, map(failure_row, PROVIDER_ERRORS.values()))
+    ours = (*PROVIDER_ERRORS.values(), RequestTimeoutError, ConflictError, UnsupportedFeatureError)
+    return table(head, map(failure_row, ours))
 
 
 def failure_row(error: type[ProviderAPIError]) -> Sequence[str]:
     """One error as a row."""
-    again = "yes" if error.again else "after the wait it names" if error.blame is Blame.LIMIT else "no"
-    health = "set aside for five minutes" if error is errors.UpstreamNotFoundError else HEALTH[error.blame]
-    another = ASKS_ANOTHER.get(error.blame, "yes")
-    return f"`{error.__name__}`", f"`{error.error_type}`", f"the {error.blame}", again, another, health
+    row = error.conduct
+    again = "no" if not row.again else "once" if row.again == 1 else "yes"
+    if row.blame is Blame.LIMIT:
+        again = "after the wait it names"
+    yes = {True: "yes", False: "no"}
+    return (
+        f"`{error.__name__}`",
+        f"`{error.error_type}`",
+        f"the {row.blame}",
+        again,
+        yes[row.elsewhere],
+        str(row.health),
+        yes[row.counts],
+        yes[row.lowers],
+    )
+
+
+def faults(section: str) -> str:
+    """One section of the table of faults, and what becomes of a call."""
+    return table(*fault_reference.section(section))
 
 
 def error_tree() -> str:
@@ -162,6 +177,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "error-meanings": error_meanings,
     "error-tree": error_tree,
     "failures": failures,
+    "faults-content": partial(faults, "content"),
+    "faults-load": lambda: table(*fault_reference.load()),
+    "faults-status": partial(faults, "status"),
+    "faults-transport": partial(faults, "transport"),
     "providers": providers,
     "requirements": requirements,
     "selectors": selectors,

@@ -9,10 +9,14 @@ import typer
 from orchestrator.cli.ask import ask
 from orchestrator.cli.bench import bench
 from orchestrator.cli.cache import cache
+from orchestrator.cli.config import config
 from orchestrator.cli.demo.command import demo
 from orchestrator.cli.explain import explain
 from orchestrator.cli.models import models
+from orchestrator.cli.prices import prices
 from orchestrator.cli.replay import replay
+from orchestrator.cli.serve import serve
+from orchestrator.cli.usage import usage
 
 __all__ = ["app"]
 
@@ -44,7 +48,9 @@ def main(
     """Decides which model answers a prompt, and makes sure that one does."""
 
 
-for command in (demo, ask, models, explain, replay):
+for command in (demo, ask, explain, replay, serve, prices, usage):
     app.command()(command)
 app.add_typer(bench)
 app.add_typer(cache)
+app.add_typer(models)
+app.add_typer(config)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from orchestrator.models.model_registry import ModelRegistry
-    from orchestrator.models.selection import Selection
+    from orchestrator.models.roster.selection import Selection
 
 __all__ = ["Standing", "as_table", "nobody", "standings"]
 

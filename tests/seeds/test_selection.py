@@ -175,3 +175,20 @@ def test_every_class_of_the_reference_is_where_it_says():
         AnthropicModel, GoogleModel, HuggingFaceModel, OllamaModel, OpenAIModel,
     ):  # fmt: skip
         assert getattr(orchestrator, cls.__name__) is cls
+
+
+def test_the_other_parts_that_the_reference_names():
+    """S4 lines 153-196: limits and the two other selectors, with the arguments that its guides give them."""
+    from orchestrator import CostBasedSelector, Model, ModelConstraints, ModelRegistry, PerformanceSelector
+
+    constraints = ModelConstraints(
+        max_requests_per_minute=100, max_concurrent_requests=10, required_memory_gb=2.0, required_gpu_memory_gb=4.0
+    )
+    for selector in (
+        CostBasedSelector(max_cost_per_request=0.10, prefer_local_models=True),
+        PerformanceSelector(min_tokens_per_second=50, max_response_time=5.0, prefer_streaming=True),
+    ):
+        registry = ModelRegistry(model_selector=selector)
+        registry["mine"] = Model(id="mine", provider="custom", constraints=constraints, is_local=True)
+        assert registry["mine"].constraints.max_concurrent_requests == 10
+        assert registry.selector is selector
