@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -108,11 +108,16 @@ class Arms:
 
     def with_row(self, row: int, name: str | None) -> Arms:
         """The next version of the table, in which this row (or a new last one) belongs to `name`, or to nobody."""
+        return self.with_rows({row: name})
+
+    def with_rows(self, seats: Mapping[int, str | None]) -> Arms:
+        """The same for many rows at once; new ones follow the last without a gap."""
         self._catch_up()
-        names = list(self.names)
-        names[row : row + 1] = [name]
-        successor = Arms(names, extra=self.extra, version=self.version + 1)
         kept = len(self.names)
+        names = [*self.names, *[None] * (max(seats, default=-1) + 1 - kept)]
+        for row, name in seats.items():
+            names[row] = name
+        successor = Arms(names, extra=self.extra, version=self.version + 1)
         for column in ("_trials", "_mean", "_merit", "_cost_usd", "_latency_s"):
             getattr(successor, column)[:kept] = getattr(self, column)
         for column, values in self.extra.items():

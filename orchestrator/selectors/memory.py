@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count
 from typing import Any, ClassVar
 
 from orchestrator.core.outcome import Objective
@@ -47,6 +48,8 @@ class Memory:
         self._table = Arms(extra=self.columns)
         self._early: dict[str, dict[str, float]] = {}  # merged sums of arms that have not come yet
         self._stale: set[Arm] = set()  # arms whose columns lag behind their sums
+        self._seats: dict[int, str | None] | None = None  # of arms that come together, until their table is made
+        self._free_rows: Iterator[int] = iter(())
         self._in_flight = 0
         self._rated = 0.0
         self._weight = 1.0  # of a result that comes in now; it grows, so that all older ones need no touch
@@ -89,14 +92,38 @@ class Memory:
         known.streams = streams
         self._stale.add(known)
 
+    def enroll_many(self, arms: Mapping[str, Mapping[str, Any]]) -> None:
+        """Enroll each arm with its facts; one new table serves them all, where `enroll` makes one for each."""
+        newcomers = [name for name in arms if name not in self._known]
+        if len(newcomers) > 1:
+            self._seat_together(newcomers)
+        for name, facts in arms.items():
+            self.enroll(name, **facts)
+
+    def _seat_together(self, names: Sequence[str]) -> None:
+        taken = self._table.names
+        self._seats = {}
+        self._free_rows = chain((row for row, name in enumerate(taken) if name is None), count(len(taken)))
+        try:
+            for name in names:
+                self._seat(name)
+        finally:
+            seats, self._seats, self._free_rows = self._seats, None, iter(())
+            self._table = self._table.with_rows(seats)
+
     def _seat(self, name: str) -> Arm:
         """A row of the next table, and the sums that were merged before the arm came."""
-        names = self._table.names
-        arm = Arm(name, row=names.index(None) if None in names else len(names))
+        taken = self._table.names
+        if self._seats is not None:
+            arm = Arm(name, row=next(self._free_rows))
+            self._seats[arm.row] = name
+        else:
+            arm = Arm(name, row=taken.index(None) if None in taken else len(taken))
         early = self._early.pop(name, None)
         if early is not None:
             self._add(arm, early)
-        self._table = self._table.with_row(arm.row, name)
+        if self._seats is None:
+            self._table = self._table.with_row(arm.row, name)
         self._known[name] = arm
         return arm
 
