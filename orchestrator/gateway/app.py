@@ -11,9 +11,11 @@ from aiohttp import web
 from orchestrator.gateway import lists
 from orchestrator.gateway.dashboard import Dashboard
 from orchestrator.gateway.dialects import anthropic_messages, openai_chat, openai_responses
+from orchestrator.gateway.patience import Patience
 from orchestrator.gateway.settings import GatewaySettings
 from orchestrator.gateway.visit import Desk
 from orchestrator.models.model_registry import ModelRegistry
+from orchestrator.telemetry import meter_of
 
 __all__ = ["Gateway"]
 
@@ -30,6 +32,8 @@ class Gateway:
         self.registry = registry
         self.settings = settings if settings is not None else GatewaySettings()
         self.desk = Desk(registry, self.settings)
+        meter_of(registry)  # what `/metrics` tells is counted from now on
+        self.patience = Patience(registry.clock, head_s=self.settings.head_s)
         self.dashboard = Dashboard(self.desk)
 
     def routes(self) -> list[tuple[str, str, Handler]]:
@@ -46,6 +50,7 @@ class Gateway:
             ("GET", "/openapi.json", lists.description),
             ("GET", "/healthz", partial(lists.alive, self.desk)),
             ("GET", "/readyz", partial(lists.ready, self.desk)),
+            ("GET", "/metrics", partial(serve, work=lists.metrics)),
             *self.dashboard.routes(),
             ("*", "/{nowhere:.*}", lists.nowhere),
         ]
@@ -54,9 +59,16 @@ class Gateway:
         """The aiohttp application."""
         application = web.Application(client_max_size=self.settings.max_body)
         for method, path, handler in self.routes():
-            application.router.add_route(method, path, handler)
+            application.router.add_route(method, path, self._heard(handler))
         self.dashboard.install(application)
         return application
+
+    def _heard(self, handler: Handler) -> Handler:
+        async def heard(http: web.Request) -> web.StreamResponse:
+            self.patience.hear(http)
+            return await handler(http)
+
+        return heard
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -68,8 +80,9 @@ class Gateway:
         try:
             site = web.TCPSite(runner, self.settings.host, self.settings.port)
             await site.start()
-            host, port = runner.addresses[0][:2]
-            yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            assert runner.server is not None  # it was set up above
+            async with self.patience.watching(runner.server):
+                host, port = runner.addresses[0][:2]
+                yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
         finally:
-            self.desk.draining = True
             await runner.cleanup()

@@ -9,6 +9,7 @@ from orchestrator.errors import (
     BudgetExceededError,
     CapacityError,
     ConfigurationError,
+    DrainingError,
     ModelNotFoundError,
     NoEligibleModelsError,
     OrchestratorError,
@@ -76,6 +77,8 @@ def refusal_of(error: BaseException) -> Refusal:
         return _upstream(error)
     if isinstance(error, BudgetExceededError):
         return Refusal(429, "budget", str(error), "insufficient_quota")
+    if isinstance(error, DrainingError):
+        return Refusal(503, "overloaded", str(error), retry_after_s=1, again=True)
     if isinstance(error, CapacityError):
         return Refusal(429, "rate_limit", str(error), retry_after_s=error.retry_after_s, again=True)
     if isinstance(error, ModelNotFoundError):

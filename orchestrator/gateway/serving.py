@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from orchestrator.gateway.app import Gateway
+from orchestrator.models.draining import drain_on_signal
 
 __all__ = ["serve_until_told"]
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
 
 async def serve_until_told(gateway: Gateway, *, ready: Callable[[str], object] = lambda _: None) -> None:
-    """Serve until SIGTERM or SIGINT, then finish the calls in flight; `ready(url)` is told once it listens.
+    """Serve until SIGTERM or SIGINT, then let the calls in flight finish; `ready(url)` is told once it listens.
 
-    A second signal ends the process at once, as every process ends.
+    While they finish, new calls are told to go elsewhere and /readyz says so. A second signal ends the process at once.
     """
-    told = asyncio.Event()
-    async with gateway.registry, gateway.serving() as url:
-        with _heard(told):
-            ready(url)
-            await told.wait()
-
-
-@contextmanager
-def _heard(told: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, told.set)
-    try:
-        yield
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+    registry, drain_s = gateway.registry, gateway.settings.drain_s
+    async with registry, gateway.serving() as url, drain_on_signal(registry, timeout_s=drain_s) as drained:
+        ready(url)
+        await drained.wait()

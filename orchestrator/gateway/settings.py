@@ -71,8 +71,9 @@ class Profile:
 class GatewaySettings:
     """A gateway's settings; without `keys` everybody who reaches the port may call, so it listens on loopback.
 
-    Sizes are bytes, times seconds. `drain_s` is how long calls in flight may finish after SIGTERM, `beat_s` how long
-    a stream may be silent before it gives a sign of life. `operator_key` opens the buttons of the dashboard and
+    Sizes are bytes, times seconds. A connection has `head_s` to say what it wants and `read_s` for a body; `drain_s` is
+    how long calls in flight may finish after SIGTERM, `beat_s` how long a stream may be silent before it gives a sign
+    of life. `operator_key` opens the buttons of the dashboard and
     nothing else, for a gateway without admin keys.
 
     >>> GatewaySettings(port=99999)
@@ -85,6 +86,7 @@ class GatewaySettings:
     keys: tuple[GatewayKey, ...] = ()
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     max_body: int = 10 * 1024 * 1024
+    head_s: float = 10.0
     read_s: float = 30.0
     drain_s: float = 30.0
     beat_s: float = 15.0
@@ -95,7 +97,7 @@ class GatewaySettings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigurationError(f"port={self.port!r}: give a number from 0 (any free port) to 65535")
-        for name in ("max_body", "read_s", "drain_s", "beat_s", "most_choices"):
+        for name in ("max_body", "head_s", "read_s", "drain_s", "beat_s", "most_choices"):
             if not getattr(self, name) > 0:
                 raise ConfigurationError(f"{name}={getattr(self, name)!r}: give a number above 0")
         if self.operator_key is not None and len(self.operator_key) < _SHORTEST_KEY:

@@ -47,7 +47,6 @@ class Desk:
         self.settings = settings
         self.doorkeeper = Doorkeeper(settings.keys, registry.clock)
         self.spoken = Spoken()
-        self.draining = False
 
     async def talk(self, http: web.Request, dialect: Dialect) -> web.StreamResponse:
         """Answer one request for words; whatever goes wrong is told in the dialect."""
@@ -78,6 +77,11 @@ class Desk:
         body = await json_body(http, read_s=self.settings.read_s)
         said = body.get(EXTENSION)
         return completed(dialect.read(body), http.headers, said, key=key, profiles=self.settings.profiles)
+
+    @property
+    def draining(self) -> bool:
+        """True from the moment the registry takes no more calls."""
+        return self.registry.gate.closed
 
     @property
     def policy(self) -> str:

@@ -169,7 +169,7 @@ async def test_health_is_told_to_anybody(served):
     async with aiohttp.ClientSession() as http:
         async with http.get(served.url + "/healthz") as alive, http.get(served.url + "/readyz") as ready:
             assert (alive.status, ready.status) == (200, 200)
-        served.gateway.desk.draining = True
+        served.registry.gate.close()
         async with http.get(served.url + "/readyz") as ready:
             assert (ready.status, (await ready.json())["status"]) == (503, "draining")
     async with served.openai(max_retries=0) as client:
@@ -185,3 +185,17 @@ def test_a_gateway_open_to_the_world_needs_keys_or_a_clear_word():
     with pytest.raises(ConfigurationError, match="too short"):
         GatewayKey("k", "short")
     assert KEY not in repr(GatewayKey("k", KEY))
+
+
+@pytest.mark.parametrize("said", [b"", b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_a_connection_that_does_not_say_what_it_wants_is_closed(said):
+    """Silent and slow clients do not hold a place for ever."""
+    async with stage(EmulatedModel("m"), head_s=0.02) as served:
+        host, port = served.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(said)
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        status, _, _ = await post(served, CHAT | {"model": "m"})
+    assert status == 200
