@@ -47,6 +47,9 @@ class Desk:
         self.settings = settings
         self.doorkeeper = Doorkeeper(settings.keys, registry.clock)
         self.spoken = Spoken()
+        for key in settings.keys:
+            if key.budget_usd_per_day is not None:
+                registry.limit_tenant(key.tenant or key.name, day_usd=key.budget_usd_per_day)
 
     async def talk(self, http: web.Request, dialect: Dialect) -> web.StreamResponse:
         """Answer one request for words; whatever goes wrong is told in the dialect."""

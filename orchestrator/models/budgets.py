@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from math import inf
 from typing import Any, Literal, NamedTuple
@@ -91,6 +91,13 @@ class Budgets:
             if name not in known:
                 raise ConfigurationError(f"budgets have no {name!r}; {did_you_mean(str(name), known)}")
         return cls(**budgets, clock=clock, accounts=accounts)
+
+    def limit_tenant(self, tenant: str, limits: Mapping[str, float]) -> None:
+        """Bind one tenant more: of two limits on the same period the tighter one holds."""
+        both = (*self._tenants.get(tenant, self._tenants.get(_EVERYBODY, ())), *_limits(tenant, limits))
+        tightest = {budget.period: budget for budget in sorted(both, key=lambda budget: -budget.limit_usd)}
+        self._tenants[tenant] = tuple(replace(budget, tenant=tenant) for budget in tightest.values())
+        self._purviews.clear()
 
     # the verbs of a call
 

@@ -71,3 +71,21 @@ class Configured(ModelMap):
                 raise ConfigurationError("this registry was not made from a file: give reload() the path of one")
             config = self.settings.sources[0]
         return reconfigured(cast("ModelRegistry", self), load_settings(config, environ=environ))
+
+    def limit_tenant(self, tenant: str, **limits: float) -> None:
+        """Bind what one tenant may spend (`day_usd`, `month_usd`, ...), beside the budgets there are.
+
+        >>> from orchestrator import ModelRegistry
+        >>> registry = ModelRegistry()
+        >>> registry.limit_tenant("acme", day_usd=5)
+        >>> [(row["tenant"], row["limit_usd"]) for row in registry.budgets.snapshot()]
+        [('acme', 5.0)]
+        """
+        from orchestrator.models.budgets import Budgets
+        from orchestrator.models.money.purse import Spending
+
+        registry = cast("ModelRegistry", self)
+        if registry.budgets is None:
+            registry.budgets = Budgets.of({}, clock=registry.clock, accounts=registry.usage.accounts)
+            registry.settlement.spending = Spending(registry.budgets)
+        registry.budgets.limit_tenant(tenant, limits)

@@ -7,7 +7,7 @@ import openai
 import pytest
 from gateway_stage import KEY, stage
 
-from orchestrator import Objective
+from orchestrator import Cost, Objective
 from orchestrator.errors import ConfigurationError
 from orchestrator.gateway import GatewayKey, GatewaySettings
 from orchestrator.gateway.settings import Profile
@@ -135,6 +135,19 @@ async def test_a_key_over_its_rate_is_told_when_to_come_back():
         second, told, _ = await post(served, CHAT)
     assert (first, second) == (200, 429)
     assert 1 <= int(told["Retry-After"]) <= 60
+
+
+async def test_a_key_over_its_budget_is_refused_until_tomorrow():
+    """429 that the client libraries do not repeat, before anything is sent."""
+    keys = (GatewayKey("poor", KEY, budget_usd_per_day=1e-9), GatewayKey("rich", KEY + "r"))
+    async with stage(EmulatedModel("m"), keys=keys) as served:
+        served.registry["m"].cost = Cost(input=5, output=15)
+        refused, told, answer = await post(served, CHAT)
+        fine, _, _ = await post(served, CHAT, key=KEY + "r")
+        limits = [(row["tenant"], row["limit_usd"]) for row in served.registry.budgets.snapshot()]
+    assert (refused, told["x-should-retry"], answer["error"]["type"]) == (429, "false", "insufficient_quota")
+    assert (fine, served.emulator.requests["m"]) == (200, 1)
+    assert limits == [("poor", 1e-9)]
 
 
 async def test_feedback_teaches_by_the_id_of_the_reply(served):
