@@ -18,6 +18,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import fault_reference
+import gateway_reference
 
 from orchestrator import errors
 from orchestrator.core.requirements import REQUIREMENT_NAMES
@@ -181,6 +182,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "faults-load": lambda: table(*fault_reference.load()),
     "faults-status": partial(faults, "status"),
     "faults-transport": partial(faults, "transport"),
+    "gateway-headers": lambda: table(*gateway_reference.headers()),
+    "gateway-paths": lambda: table(*gateway_reference.paths()),
+    "gateway-statuses": lambda: table(*gateway_reference.statuses()),
     "providers": providers,
     "requirements": requirements,
     "selectors": selectors,

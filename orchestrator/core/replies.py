@@ -21,9 +21,9 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "paused
 class Chunk(NamedTuple):
     """A piece of a streamed answer.
 
-    The last one has a `finish_reason` and carries `usage` and `tool_calls` for the whole; `model_id` says who
-    speaks, `raw_finish` is the provider's own word, `upstream_model` the provider's own name for the model. Where
-    another model goes on with a broken stream, its first chunk and the last one name it in `resumed_by`.
+    The last one has a `finish_reason` and carries `usage` and `tool_calls` for the whole; `model_id` of the first and
+    the last says who speaks, `raw_finish` is the provider's own word, `upstream_model` the provider's own name for the
+    model. Where another model goes on with a broken stream, its first chunk and the last one name it in `resumed_by`.
     """
 
     text: str = ""
@@ -161,6 +161,20 @@ class ChatResponse:
     def cost_usd(self) -> float | None:
         """What this answer cost in USD; None when a price is unknown."""
         return self.usage.cost_usd
+
+    @property
+    def spent_usd(self) -> float | None:
+        """What the request cost in USD with every attempt that was billed; None when a price is unknown."""
+        billed = [one.cost_usd for one in self.attempts if one.cost_usd is not None or one.error_type is None]
+        if self.cached or not billed:
+            return self.cost_usd
+        known = [cost for cost in billed if cost is not None]
+        return sum(known) if len(known) == len(billed) else None
+
+    def with_attempts(self, attempts: tuple[Attempt, ...]) -> ChatResponse:
+        """The same answer, given after these attempts."""
+        facts = {name: getattr(self, name) for name in self.__slots__ if name != "_rater"}
+        return ChatResponse(**{**facts, "attempts": attempts}, rater=self._rater)
 
     def json(self) -> Any:
         """The text read as JSON; a Markdown fence around it is taken off."""

@@ -1,5 +1,8 @@
 """What a stream tells beyond its words, and how it stays alive."""
 
+import asyncio
+import json
+
 import aiohttp
 from gateway_stage import KEY, stage
 
@@ -56,3 +59,53 @@ async def test_a_path_that_leads_nowhere_is_told_in_json(served):
                 assert answer.status == 404
                 assert (await answer.json())["error"]["code"] == "not_found"
                 assert answer.headers["Server"] == "orchestrator"
+
+
+async def test_a_hundred_streams_at_once_do_not_mix():
+    """Each client reads its own answer to the end."""
+    models = [EmulatedModel(f"m{number}") for number in range(4)]
+    async with stage(*models) as served, served.openai() as client:
+
+        async def ask(number):
+            name = f"m{number % 4}"
+            stream = await client.chat.completions.create(model=name, messages=ASK, stream=True)
+            chunks = [chunk async for chunk in stream]
+            return {chunk.model for chunk in chunks} == {name} and chunks[-1].choices[0].finish_reason == "stop"
+
+        assert all(await asyncio.gather(*map(ask, range(100))))
+
+
+async def test_idle_connections_do_not_keep_others_out(served):
+    """Three hundred that say nothing, and one that asks."""
+    host, port = served.url.removeprefix("http://").split(":")
+    idle = await asyncio.gather(*(asyncio.open_connection(host, int(port)) for _ in range(300)))
+    async with served.openai() as client:
+        answer = await client.chat.completions.create(model="first", messages=ASK)
+    for _, writer in idle:
+        writer.close()
+    await asyncio.gather(*(writer.wait_closed() for _, writer in idle))
+    assert answer.choices[0].message.content
+
+
+async def test_a_client_that_reads_slowly_slows_the_provider_and_nobody_else():
+    """Back-pressure: a full socket stops the reader upstream instead of filling memory."""
+    from orchestrator import ModelRegistry, OpenAIModel
+    from orchestrator.gateway import Gateway, GatewaySettings
+    from orchestrator.testing import Begin, FaultServer, Send
+
+    piece = b'data: {"choices":[{"index":0,"delta":{"content":"' + b"x" * 8192 + b'"}}]}\n\n'
+    async with FaultServer([Begin(1), Send(piece, times=4000)]) as provider, ModelRegistry() as registry:
+        registry["m"] = OpenAIModel(name="m", api_key="x", base_url=provider.base_url("openai"))
+        async with Gateway(registry, GatewaySettings(port=0, drain_s=1)).serving() as url:
+            host, port = url.removeprefix("http://").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+            body = json.dumps({"model": "m", "messages": ASK, "stream": True}).encode()
+            writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
+            writer.write(body)
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+            async with aiohttp.ClientSession() as http, http.get(f"{url}/healthz") as alive:
+                assert alive.status == 200
+            assert registry["m"].metrics.in_flight == 1  # 32 MB were not swallowed meanwhile
+            writer.close()
+            await writer.wait_closed()
+            await provider.until(lambda server: server.abandoned)

@@ -48,14 +48,15 @@ async def stream(registry: ModelRegistry, request: Request, route: Route) -> Asy
 class _Source:
     """One model's stream: opened, settled once and closed, whatever happens in between."""
 
-    __slots__ = ("_open", "_permit", "_registry", "_told", "head", "model", "pieces", "tally")
+    __slots__ = ("_open", "_permit", "_registry", "_route", "_told", "head", "model", "pieces", "tally")
 
     def __init__(
         self, registry: ModelRegistry, route: Route, model: Model, request: Request, told: Continuation | None
     ) -> None:
-        registry.settlement.begin(model, request)
+        route.reserved(registry.settlement.begin(model, request))
         self._permit = route.seats.begun(model)
         self._registry = registry
+        self._route = route
         self._told = told
         self._open = True
         self.model = model
@@ -74,7 +75,7 @@ class _Source:
         with self._registry.clock.timeout(limit_s):
             async for chunk in self.pieces:
                 if (shown := tally.take(chunk)) is not None:
-                    self.head.append(shown)
+                    self.head.append(shown if self.head else shown._replace(model_id=self.model.id))
                 if tally.ttft_s is not None:
                     self._registry.settlement.flows(self.model)
                     return
@@ -123,7 +124,7 @@ class _Source:
     def _settle(self, outcome: Outcome) -> None:
         if self._open:
             self._open = False
-            self._registry.settlement.settle(self.model, outcome, self._permit)
+            self._registry.settlement.settle(self.model, self._route.labelled(outcome), self._permit)
 
     def _abandon(self) -> None:
         if self._open:

@@ -1,0 +1,95 @@
+"""What reaches the provider of what a client has said, dialect by dialect."""
+
+import base64
+import json
+from contextlib import asynccontextmanager
+
+import anthropic
+import openai
+
+from orchestrator import ModelRegistry, OpenAIModel
+from orchestrator.gateway import Gateway, GatewaySettings
+from orchestrator.testing import FaultServer
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n-a-picture").decode()
+DATA_URL = f"data:image/png;base64,{PNG}"
+SCHEMA = {"type": "object", "properties": {"value": {"type": "integer"}}, "required": ["value"]}
+
+
+@asynccontextmanager
+async def between():
+    """An address to ask, and the bodies that arrive at the provider."""
+    async with FaultServer() as provider, ModelRegistry() as registry:
+        registry["m"] = OpenAIModel(name="m", api_key="x", base_url=provider.base_url("openai"))
+        async with Gateway(registry, GatewaySettings(port=0, drain_s=1)).serving() as url:
+            yield url, lambda: json.loads(provider.requests[-1].body)
+
+
+def parts_of(body):
+    """The kinds of parts in the last turn."""
+    return [part["type"] for part in body["messages"][-1]["content"]]
+
+
+async def test_pictures_arrive_from_every_dialect():
+    """By content or address, in chat, in Responses and in Messages."""
+    async with between() as (url, arrived):
+        async with openai.AsyncOpenAI(api_key="k", base_url=f"{url}/v1") as client:
+            parts = [{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": {"url": DATA_URL}}]
+            await client.chat.completions.create(model="m", messages=[{"role": "user", "content": parts}])
+            chat = arrived()
+            parts = [{"type": "input_text", "text": "What?"}, {"type": "input_image", "image_url": DATA_URL}]
+            await client.responses.create(model="m", input=[{"role": "user", "content": parts}])
+            responses = arrived()
+        async with anthropic.AsyncAnthropic(api_key="k", base_url=url) as client:
+            source = {"type": "base64", "media_type": "image/png", "data": PNG}
+            parts = [{"type": "text", "text": "What?"}, {"type": "image", "source": source}]
+            await client.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": parts}])
+            messages = arrived()
+    assert parts_of(chat) == parts_of(responses) == parts_of(messages) == ["text", "image_url"]
+    assert {body["messages"][-1]["content"][1]["image_url"]["url"] for body in (chat, responses, messages)} == {
+        DATA_URL
+    }
+
+
+async def test_a_schema_and_limits_arrive_under_their_common_names():
+    """`max_completion_tokens`, `max_output_tokens` and `max_tokens` are one thing; so are the two forms of a schema."""
+    async with between() as (url, arrived), openai.AsyncOpenAI(api_key="k", base_url=f"{url}/v1") as client:
+        form = {"type": "json_schema", "json_schema": {"name": "sum", "schema": SCHEMA}}
+        ask = [{"role": "user", "content": "2 + 3?"}]
+        await client.chat.completions.create(model="m", messages=ask, max_completion_tokens=7, response_format=form)
+        chat = arrived()
+        text = {"format": {"type": "json_schema", "name": "sum", "schema": SCHEMA}}
+        await client.responses.create(model="m", input="2 + 3?", max_output_tokens=7, text=text, instructions="Short.")
+        responses = arrived()
+    assert chat["max_tokens"] == responses["max_tokens"] == 7
+    assert chat["response_format"]["json_schema"]["schema"] == SCHEMA
+    assert responses["response_format"]["json_schema"]["schema"] == SCHEMA
+    assert responses["messages"][0] == {"role": "system", "content": "Short."}
+
+
+async def test_what_speaks_to_the_platform_alone_stays_here():
+    """Neither bookkeeping of OpenAI's nor words to the engine reach a provider."""
+    async with between() as (url, arrived), openai.AsyncOpenAI(api_key="k", base_url=f"{url}/v1") as client:
+        await client.chat.completions.create(
+            model="m",
+            messages=[{"role": "user", "content": "hi"}],
+            user="u1",
+            store=True,
+            metadata={"a": "b"},
+            extra_body={"orchestrator": {"tenant": "acme", "deadline_s": 5}},
+            top_p=0.5,
+        )
+    assert arrived().keys() == {"model", "messages", "top_p"}
+
+
+async def test_a_caller_s_key_never_travels_on():
+    """Nor does any header of the caller's."""
+    async with FaultServer() as provider, ModelRegistry() as registry:
+        registry["m"] = OpenAIModel(name="m", api_key="ours", base_url=provider.base_url("openai"))
+        async with Gateway(registry, GatewaySettings(port=0, drain_s=1)).serving() as url:
+            headers = {"X-Secret": "theirs", "Cookie": "theirs"}
+            async with openai.AsyncOpenAI(api_key="theirs", base_url=f"{url}/v1", default_headers=headers) as client:
+                await client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
+        sent = provider.requests[-1].headers
+    assert sent["authorization"] == "Bearer ours"
+    assert "theirs" not in str(sent)
