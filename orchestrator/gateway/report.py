@@ -63,4 +63,6 @@ def _why(asked: Asked, answer: ChatResponse, policy: str) -> str:
 
 def plain(text: str) -> str:
     """The text as a header may carry it: a model's name comes from outside."""
+    if text.isascii() and text.isprintable():
+        return text[:300]
     return "".join(char if " " <= char <= "~" else "?" for char in text)[:300]
