@@ -1,0 +1,1 @@
+"""`orchestrator doctor`: what is installed, configured and reachable from here."""
