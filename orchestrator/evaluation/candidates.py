@@ -11,7 +11,7 @@ from orchestrator.core.outcome import Objective
 from orchestrator.errors import ConfigurationError
 from orchestrator.evaluation.peers import PEERS
 from orchestrator.evaluation.reward import Reward
-from orchestrator.selectors import selector_named, selector_names
+from orchestrator.selectors import DEFAULT, selector_named, selector_names
 from orchestrator.selectors.pacing import Paced
 from orchestrator.selectors.selector import ModelSelector
 
@@ -31,7 +31,7 @@ def candidate_of(selector: Candidate) -> tuple[Candidate, dict[str, Any]]:
     name, _, tail = selector.partition(":")
     options = dict(_option(selector, part) for part in tail.split(",")) if tail else {}
     if name == "default":
-        name = _default_name()
+        name = DEFAULT
     elif name not in PEERS and name not in selector_names():
         selector_named(name)  # says which names there are
     return name, options
@@ -45,11 +45,6 @@ def _option(spec: str, part: str) -> tuple[str, Any]:
         return name.strip(), literal_eval(value.strip())
     except (ValueError, SyntaxError):
         return name.strip(), value.strip()
-
-
-def _default_name() -> str:
-    """The name of the policy that a registry uses when nobody chooses one."""
-    return "default" if "default" in selector_names() else "ucb"
 
 
 def candidate(

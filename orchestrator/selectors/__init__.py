@@ -12,11 +12,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.plug_ins import PlugInGroup
 from orchestrator.errors import ConfigurationError, did_you_mean
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
-
     from orchestrator.selectors.cascade import CascadeSelector
     from orchestrator.selectors.category import CategorySelector
     from orchestrator.selectors.context import Context, context_of
@@ -59,8 +58,6 @@ __all__ = [
     "selector_names",
 ]
 
-GROUP = "orchestrator.selectors"  # the entry points of built-in selectors and of plug-ins
-
 DEFAULT = "pool"  # what "default" stands for: the policy with the least regret over all recorded outcomes
 
 SELECTORS: dict[str, str] = {
@@ -80,6 +77,16 @@ SELECTORS: dict[str, str] = {
     "weighted": "orchestrator.selectors.weighted:WeightedSelector",
 }
 
+
+def _unfit(found: Any) -> str | None:
+    from orchestrator.selectors.selector import ModelSelector
+
+    is_one = isinstance(found, type) and issubclass(found, ModelSelector)
+    return None if is_one else f"{found!r:.80} is no subclass of ModelSelector"
+
+
+PLUG_INS = PlugInGroup("orchestrator.selectors", SELECTORS, unfit=_unfit)
+
 _HOMES = {
     **{target.partition(":")[2]: target.partition(":")[0] for target in SELECTORS.values()},
     **dict.fromkeys(("Choice", "ModelSelector", "Slate"), "orchestrator.selectors.selector"),
@@ -89,7 +96,7 @@ _HOMES = {
 
 def selector_names() -> list[str]:
     """Every name that `selector_named` accepts: the built-in ones, those of installed plug-ins, and "default"."""
-    return sorted({*SELECTORS, "default", *(point.name for point in _plugged_in())})
+    return sorted({"default", *PLUG_INS})
 
 
 def selector_named(selector: str | type[ModelSelector] | ModelSelector, **options: Any) -> ModelSelector:
@@ -106,21 +113,11 @@ def selector_named(selector: str | type[ModelSelector] | ModelSelector, **option
     return policy
 
 
-def _plugged_in() -> EntryPoints:
-    from importlib.metadata import entry_points
-
-    return entry_points(group=GROUP)
-
-
 def _class_named(name: str) -> type[ModelSelector]:
-    target = SELECTORS.get(DEFAULT if name == "default" else name)
-    if target is not None:
-        home, _, attribute = target.partition(":")
-        found: type[ModelSelector] = getattr(import_module(home), attribute)
+    name = DEFAULT if name == "default" else name
+    if name in PLUG_INS:
+        found: type[ModelSelector] = PLUG_INS.load(name)
         return found
-    for point in _plugged_in().select(name=name):
-        loaded: type[ModelSelector] = point.load()
-        return loaded
     raise ConfigurationError(f"no selector {name!r}; {did_you_mean(name, selector_names())}")
 
 

@@ -57,6 +57,7 @@ class Arm:
         "quality_squares",
         "quality_sum",
         "rated",
+        "repriced_usd",
         "row",
         "speed_sum",
         "speeds",
@@ -76,6 +77,7 @@ class Arm:
         self.pulls = 0
         self.rated = self.quality_sum = self.quality_squares = 0.0
         self.costs = self.cost_sum_usd = 0.0
+        self.repriced_usd = 0.0  # what changes of the price have added to the sum of costs
         self.latencies = self.latency_sum_s = 0.0
         self.speeds = self.speed_sum = 0.0
         self.trials = 0.0
@@ -148,7 +150,9 @@ class Arm:
         """Take a price from the list; a changed price rescales what was seen, so that it is followed at once."""
         before = self.expected_cost_usd
         if expected_usd is not None and before is not None and expected_usd != before:
+            seen_usd = self.cost_sum_usd
             self.cost_sum_usd = min(self.cost_sum_usd * expected_usd / before, self.costs * LARGEST) if before else 0.0
+            self.repriced_usd += self.cost_sum_usd - seen_usd
             self.costs = self.costs if before else 0.0
         self.expected_cost_usd = expected_usd
 
@@ -156,3 +160,4 @@ class Arm:
         """Multiply every sum but the number of pulls, to forget or to express it in another weight."""
         for name in SUMS[1:]:
             setattr(self, name, getattr(self, name) * factor)
+        self.repriced_usd *= factor

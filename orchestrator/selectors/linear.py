@@ -146,6 +146,17 @@ class LinUCBSelector(ModelSelector):
                 else:
                     self._add_line(arm, record)
 
+    def absorb(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Count what other processes have seen meanwhile, with the sums of each regression."""
+        super().absorb(changes)
+        for name, record in changes.items():
+            arm = self._known.get(name)
+            for line in record.get("lines", ()):
+                if arm is None:
+                    self._waiting.setdefault(name, []).append(line)
+                else:
+                    self._add_line(arm, line)
+
     def _add_line(self, arm: Arm, record: Any) -> None:
         try:
             gram, moment = (np.asarray(record[key], dtype=np.float64) for key in ("gram", "moment"))

@@ -41,11 +41,14 @@ class Member:
         mu = (arm.quality_sum - self.away_total - owed + self.weight * self.mean) / trials
         return min(max(mu, _EDGE), 1 - _EDGE), trials
 
-    def sums(self, arm: Arm) -> tuple[float, float, float, float]:
-        """The sums that count (number, qualities, squares), and the quality that is expected, NaN if none is."""
+    def sums(self, arm: Arm) -> tuple[float, float, float, float, float]:
+        """The sums that count (number, qualities, squares), what quality is expected, and the cost; NaN for unknown."""
         listed = math.nan if arm.expected_quality is None else arm.expected_quality
+        cost_usd = math.nan if arm.cost_usd is None else arm.cost_usd
+        if not self.away:
+            return arm.rated, arm.quality_sum, arm.quality_squares, listed, cost_usd
         rated, total = max(arm.rated - self.away, 0.0), max(arm.quality_sum - self.away_total, 0.0)
-        return rated, total, max(arm.quality_squares - self.away_squares, 0.0), listed
+        return rated, total, max(arm.quality_squares - self.away_squares, 0.0), listed, cost_usd
 
     def looks(self, arm: Arm, quality: float, *, at: int) -> None:
         """Hear of a result; on a fall all before it is set aside, on a return the bad time is."""

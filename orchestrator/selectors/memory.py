@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from orchestrator.core.outcome import Objective
 from orchestrator.errors import ConfigurationError
-from orchestrator.selectors.arm import LARGEST, Arm
+from orchestrator.selectors.arm import LARGEST, SUMS, Arm
 from orchestrator.selectors.arms import Arms
 from orchestrator.selectors.context import Context
-from orchestrator.selectors.state import FORMAT, add_sums, read_sums, write_sums
+from orchestrator.selectors.state import FORMAT, add_sums, change_sums, read_sums, write_sums
 
 __all__ = ["Memory"]
 
@@ -54,6 +54,7 @@ class Memory:
         self._rated = 0.0
         self._weight = 1.0  # of a result that comes in now; it grows, so that all older ones need no touch
         self._growth = 1.0 if half_life is None else 2 ** (1 / half_life)
+        self.half_lives = 0.0  # that have passed so far
 
     def refresh(self, arms: Arms, arm: Arm) -> None:
         """Bring the policy's own columns up to date in `arm.row`; called before a choice if this arm changed."""
@@ -245,6 +246,7 @@ class Memory:
     def _age(self) -> None:
         """Let the next result weigh more than all before it; now and then scale everything back."""
         self._weight *= self._growth
+        self.half_lives += math.log2(self._growth)
         if self._weight >= _RENORMALIZE_AT:
             for arm in self._known.values():
                 arm.scale(1 / self._weight)
@@ -291,6 +293,27 @@ class Memory:
             else:
                 waiting = self._early.setdefault(name, dict.fromkeys(sums, 0.0))
                 self._early[name] = {key: waiting[key] + number for key, number in sums.items()}
+
+    def shared_state(self) -> dict[str, Any]:
+        """The state as calls alone have made it, for processes that share: new prices have rescaled nothing."""
+        made = self.state()
+        for arm in tuple(self._known.values()):
+            if arm.repriced_usd:
+                made["arms"][arm.name]["cost_sum_usd"] -= arm.repriced_usd / self._weight
+        return made
+
+    def absorb(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Count what other processes have seen meanwhile: differences of sums by arm, which may be negative."""
+        for name, sums in changes.items():
+            known = self._known.get(name)
+            if known is not None:
+                before = known.rated
+                change_sums(known, sums, weight=self._weight)
+                self._rated += known.rated - before
+                self._stale.add(known)
+            else:
+                waiting = self._early.get(name) or dict.fromkeys(SUMS, 0.0)
+                self._early[name] = {key: max(0.0, waiting[key] + sums.get(key, 0.0)) for key in SUMS}
 
     def _add(self, arm: Arm, sums: Mapping[str, float]) -> None:
         add_sums(arm, sums, weight=self._weight)

@@ -16,9 +16,10 @@ from orchestrator.selectors.slate import Choice, Slate
 
 __all__ = ["OptimisticSelector"]
 
-_FRESH_SHARE: Final = 0.05  # bounds are worked out anew each time the number of results has grown so much,
-_FRESH_RESULTS: Final = 10  # and at most every ten results
-_AT_ONCE: Final = 4  # arms whose bound is worked out in one decision
+_FRESH_SHARE: Final = 0.1  # bounds are worked out anew each time the number of results has grown so much,
+_FRESH_RESULTS: Final = 10  # at most every ten results
+_FRESH_MOST: Final = 100  # and at least every hundred: in the long run a bound that waits for longer locks in
+_AT_ONCE: Final = 3  # arms whose bound is worked out in one decision
 
 
 class OptimisticSelector(ModelSelector):
@@ -111,6 +112,7 @@ class OptimisticSelector(ModelSelector):
         if self._urgent or behind > 4 * _FRESH_RESULTS + self._fresh_at:
             self._urgent = False
             self._works[:] = ()
+            super()._freshen()  # the shared work reads what each arm costs
             for _ in self._renewing():
                 pass
         elif self._works or behind >= 0:
@@ -128,7 +130,7 @@ class OptimisticSelector(ModelSelector):
 
     def _renewing(self) -> Iterator[None]:
         rated = self._rated
-        self._fresh_at = rated + max(_FRESH_RESULTS, _FRESH_SHARE * rated)
+        self._fresh_at = rated + min(max(_FRESH_RESULTS, _FRESH_SHARE * rated), _FRESH_MOST)
         yield from self.renewed()
         arms = tuple(self._known.values())
         for start in range(0, len(arms), _AT_ONCE):

@@ -19,6 +19,7 @@ __all__ = ["Paced", "mixture"]
 
 _SAVINGS_ROUNDS: Final = 50.0  # saved money is spent over so many calls,
 _DEBT_ROUNDS: Final = 10.0  # and a debt is paid back over so many
+_COVER: Final = 1.3  # times the mean cost of a model are saved before it is asked, as answers differ in length
 
 
 class Paced(ModelSelector):
@@ -28,9 +29,10 @@ class Paced(ModelSelector):
 
     Of all mixtures of two models that cost no more than the rate, the one with the best score is found on the upper
     hull of (cost, score), as for a knapsack whose capacity is spent evenly (Badanidiyuru, Kleinberg, Slivkins 2013).
-    Of its two models the dearer one is taken when the credit covers it, else the cheaper one, and where there is not
-    even credit for that, the cheapest of all. A call in flight is charged at the model's mean cost, and an unknown cost
-    counts as none. Quality and latency are weighed as ever; the objective's weight of cost has no say.
+    Of its two models the dearer one is taken when the credit covers 1.3 times its cost, else the cheaper one, which
+    costs less than the rate: a debt is paid back with the best model that pays it back, not with the cheapest of all. A
+    call in flight is charged at the model's mean cost, and an unknown cost counts as none. Quality and latency are
+    weighed as ever; the objective's weight of cost has no say.
     """
 
     budget_usd: float | None = None
@@ -73,8 +75,7 @@ class Paced(ModelSelector):
         credit = self.credit_usd + self.budget_usd  # of this very call, too
         rate = self.budget_usd + credit / (_SAVINGS_ROUNDS if credit > 0 else _DEBT_ROUNDS)
         low, high = mixture(costs, appeal, rate=rate)
-        cheapest = low if costs[low] <= credit else min(range(len(costs)), key=costs.__getitem__)
-        taken = high if costs[high] <= credit else cheapest
+        taken = high if _COVER * costs[high] <= credit else low
         price = (appeal[high] - appeal[low]) / (costs[high] - costs[low]) if high != low else 0.0
         there = np.isfinite(costs)
         scores = np.full(len(costs), -math.inf)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from orchestrator.selectors.arms import Arms, Column
 from orchestrator.selectors.conservative import Conservative
 from orchestrator.selectors.context import Context
 from orchestrator.selectors.floor import Floored
+from orchestrator.selectors.kl import upper_bound
 from orchestrator.selectors.member import Member
 from orchestrator.selectors.optimism import OptimisticSelector
 from orchestrator.selectors.pacing import Paced
@@ -25,7 +26,9 @@ __all__ = ["PoolSelector"]
 
 _MANY: Final = 8  # models from which on the change test pays
 _SETTLED: Final = 80  # results after which a newcomer comes to a pool that has learnt already
-_GAIN: Final = 1.3  # 1 saves .003 of random's regret within 5,000 calls and locks in, now and then, over 20,000
+_GAIN: Final = (1.0, 0.25, 1.3)  # least, growth, most: 1 for ever locks in, now and then, over 20,000 calls
+_GATHERED: Final = 8  # arms whose sums are read in one decision
+_ABSENT: Final = (0.0, 0.0, 0.0, math.nan, math.nan)
 _LEAST: Final = 1e-9
 _PROBE: Final = 1e6  # lifts the score of an arm whose turn has come
 
@@ -33,15 +36,16 @@ _PROBE: Final = 1e6  # lifts the score of an arm whose turn has come
 class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
     """KL-UCB over models whose qualities are drawn from one family (James and Stein 1961; Garivier and Cappe 2011).
 
-        quality of k ~ N(m_k, spread^2),  m_k = level + slope (expected_k - mean expected)
+        quality of k ~ N(m_k, spread^2),  m_k = level + slope (expected_k - mean) + price slope (ln cost_k - mean)
         d_c   = sum_k (S_ck - n_ck mu_k) / (n_c + 8), centred           the difficulty of category c, shared by all
         mu_k  = (S_k - sum_c n_ck d_c + w_k m_k) / (n_k + w_k),         w_k = noise m_k (1 - m_k) / spread^2
         N_k   = n_k + w_k + calls in flight
-        index = share x max{q : N_k KL(mu_k, q) <= 1.3 noise ln(1 + sum N / (K N_k))} + merit
+        index = share x max{q : N_k KL(mu_k, q) <= gain noise ln(1 + sum N / (K N_k))} + merit
+        gain  = ln(1 + sum N / K) / 4, at least 1 and at most 1.3
 
-    Level, slope, spread and noise are learnt as results come in, so that the strength of a catalogue is no setting: a
-    good one is worth hundreds of calls, one upside down turns the slope round. Cost and latency stay out of the bound,
-    in the merit.
+    Level, slopes, spread and noise are learnt as results come in, so that the strength of a catalogue is no setting: a
+    good one is worth hundreds of calls, one upside down turns the slope round, and dearer models are taken for somewhat
+    better until the results say otherwise. Cost and latency stay out of the bound, in the merit.
 
     `change_test` watches each arm for a fall of its quality (None: from eight models on): what it was then is set
     aside, it is asked again now and then, and gets its past back when it has recovered. An arm that comes to a pool
@@ -90,6 +94,8 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         self._shifts: dict[str, list[float]] = {}  # by category and row
         self._weights = 0.0
         self._results = 0
+        self._gain = _GAIN[0]  # with the noise
+        self._next_visit = math.inf
 
     @property
     def learnt(self) -> Fit:
@@ -106,7 +112,7 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         arm = super()._seat(name)
         self._members[arm] = member = Member()
         if self._results > _SETTLED:
-            member.visit_at = self._results
+            member.visit_at = self._next_visit = self._results
             self._visitors.add(arm)
         return arm
 
@@ -139,7 +145,8 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
             member.auditions(arm, at=self._results)
         if member.visit_at < math.inf:
             self._visitors.add(arm)
-        else:
+            self._next_visit = min(self._next_visit, member.visit_at)
+        elif self._visitors:
             self._visitors.discard(arm)
 
     # belief
@@ -151,11 +158,17 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
 
     def upper(self, arm: Arm) -> float:
         """The highest plausible quality; of an arm that fell the mean, as calls at set times explore it."""
-        return self.believed(arm)[0] if self._members[arm].watch.fallen else super().upper(arm)
+        member = self._members[arm]
+        mu, trials = member.believed(arm)
+        if member.watch.fallen:
+            return mu
+        trials += arm.pending
+        ratio = (self._rated + self._weights + self._in_flight) / (len(self._known) * trials)
+        return upper_bound(mu, self._gain * math.log1p(ratio) / trials)
 
     def gain(self, ratio: float) -> float:
-        """1.3 x noise x ln(1 + x): it goes on exploring arms that are above the average, where ln x stops."""
-        return _GAIN * math.log1p(ratio) * (1.0 if self._fit is None else self._fit.noise)
+        """Gain x noise x ln(1 + x): it goes on exploring arms that are above the average, where ln x stops."""
+        return self._gain * math.log1p(ratio)
 
     def trials_of_all(self) -> float:
         """Results, pseudo-results and calls in flight."""
@@ -169,7 +182,11 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
             arm.own = (arm.own[0] + _PROBE, arm.own[1])
 
     def _freshen(self) -> None:
-        self._stale.update(self._visitors)
+        if self._results >= self._next_visit:
+            members, now = self._members, self._results
+            self._stale.update(arm for arm in tuple(self._visitors) if members[arm].visit_at <= now)
+            later = (members[arm].visit_at for arm in tuple(self._visitors) if members[arm].visit_at > now)
+            self._next_visit = min(later, default=math.inf)
         super()._freshen()
 
     def scores_in(self, context: Context, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:
@@ -217,13 +234,15 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         known = tuple(self._known.values())
         if not known:
             return
-        evidence = self._evidence(known)
-        yield
+        evidence = yield from self._evidence(known)
         fit: Fit = yield from fitting(evidence)
         yield
         self._fit = fit
         self._difficulty = dict(zip(self._tally.row_of, fit.difficulty.tolist(), strict=False))
         self._weights = float(fit.weight.sum())
+        least, growth, most = _GAIN
+        self._gain = fit.noise * min(max(least, growth * math.log1p(self.trials_of_all() / len(known))), most)
+        yield
         self._place(known, fit)
         yield
         if self.by_category:
@@ -247,10 +266,19 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
             if member is not None:  # else it left while this was worked out
                 member.mean, member.weight, member.handicap = mean, weight, owed[arm.row]
 
-    def _evidence(self, known: tuple[Arm, ...]) -> Evidence:
+    def _evidence(self, known: tuple[Arm, ...]) -> Generator[None, None, Evidence]:
+        """What has been seen of every arm, read a few arms at a time."""
+        gathered: list[tuple[float, ...]] = []
+        for start in range(0, len(known), _GATHERED):
+            for arm in known[start : start + _GATHERED]:
+                member = self._members.get(arm)  # none, if it left while this was worked out
+                gathered.append(member.sums(arm) if member is not None else _ABSENT)
+            yield
         rows = [arm.row for arm in known]
-        rated, total, squares, listed = np.array([self._members[arm].sums(arm) for arm in known]).T
-        return Evidence(rated, total, squares, listed, self._tally.number[:, rows], self._tally.total[:, rows])
+        rated, scored, squares, listed, cost_usd = np.array(gathered).T
+        number, total = (grid.take(rows, axis=1) for grid in (self._tally.number, self._tally.total))
+        yield
+        return Evidence(rated, scored, squares, listed, cost_usd, number, total)
 
     def facts(self, arm: Arm) -> dict[str, float | int | None]:
         """The quality believed in, the plausible one, and what the pool's prior counts."""

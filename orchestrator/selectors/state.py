@@ -8,7 +8,7 @@ from typing import Any, Final
 from orchestrator.errors import ConfigurationError
 from orchestrator.selectors.arm import LARGEST, SUMS, Arm
 
-__all__ = ["FORMAT", "add_sums", "read_sums", "write_sums"]
+__all__ = ["FORMAT", "add_sums", "change_sums", "read_sums", "write_sums"]
 
 FORMAT: Final = 1
 _MOST_CALLS: Final = 1e15
@@ -32,6 +32,15 @@ def add_sums(arm: Arm, sums: Mapping[str, float], *, weight: float) -> None:
     arm.pulls += int(sums["pulls"])
     for name in SUMS[1:]:
         setattr(arm, name, getattr(arm, name) + weight * sums[name])
+
+
+def change_sums(arm: Arm, changes: Mapping[str, Any], *, weight: float) -> None:
+    """Add differences, signed as ratings come late; no sum leaves its bounds."""
+    arm.pulls = max(0, arm.pulls + round(changes.get("pulls", 0)))
+    for name in SUMS[1:]:
+        setattr(arm, name, max(0.0, getattr(arm, name) + weight * changes.get(name, 0.0)))
+    arm.quality_sum = min(arm.quality_sum, arm.rated)
+    arm.quality_squares = min(arm.quality_squares, arm.quality_sum)
 
 
 def read_sums(state: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, float] | None]]:

@@ -58,6 +58,13 @@ class Tallied(ModelSelector):
             if sums is not None:
                 self._merge_categories(name, true_results(state["arms"][name].get("by_category")))
 
+    def absorb(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Count what other processes have seen meanwhile, category by category."""
+        super().absorb(changes)
+        for name, record in changes.items():
+            pairs = record.get("by_category", {})
+            self._merge_categories(name, iter([(category, pair[0], pair[1]) for category, pair in pairs.items()]))
+
     def _merge_categories(self, name: str, results: Iterator[tuple[str, float, float]]) -> None:
         arm = self._known.get(name)
         for category, number, total in results:

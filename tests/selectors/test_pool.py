@@ -150,12 +150,18 @@ def test_the_beliefs_are_those_of_a_naive_twin(history):
         assert figures[arm]["trials"] == pytest.approx(len(own) + weight)
 
 
-@given(history=history, listed=st.lists(st.floats(0, 1) | st.just(math.nan), min_size=3, max_size=3))
-def test_the_fit_is_finite_whatever_the_results(history, listed):
+@given(
+    history=history,
+    listed=st.lists(st.floats(0, 1) | st.just(math.nan), min_size=3, max_size=3),
+    costs=st.lists(st.floats(0, 1e15) | st.just(math.nan), min_size=3, max_size=3),
+)
+def test_the_fit_is_finite_whatever_the_results(history, listed, costs):
     """Weights at least one half, expected qualities inside (0, 1), noise at most 1, nothing NaN."""
     sums = {arm: [quality for who, _, quality in history if who == arm] for arm in "abc"}
     columns = [[f(sums[arm]) for arm in "abc"] for f in (len, sum, lambda seen: sum(q * q for q in seen))]
-    evidence = Evidence(*np.array(columns, dtype=float), np.array(listed), np.zeros((0, 3)), np.zeros((0, 3)))
+    evidence = Evidence(
+        *np.array(columns, dtype=float), np.array(listed), np.array(costs), np.zeros((0, 3)), np.zeros((0, 3))
+    )
     fit = drained(fitting(evidence))
     assert (fit.weight >= 0.5).all()
     assert ((fit.mean > 0) & (fit.mean < 1)).all()
@@ -264,3 +270,39 @@ def test_a_fall_does_not_cost_what_was_learnt_elsewhere():
     assert fallen["trials"] < 30
     assert back["trials"] > 120
     assert back["believed_quality"] > 0.95
+
+
+def test_the_dearer_is_taken_for_better_until_results_say_otherwise():
+    """Prices alone rank models that nobody has asked; when quality falls with the price, the line turns."""
+    prices = {f"m{number}": 0.001 * 4**number for number in range(6)}
+    selector = PoolSelector()
+    for arm, cost_usd in prices.items():
+        selector.enroll(arm, expected_cost_usd=cost_usd)
+    before = [figures["prior_quality"] for figures in selector.statistics().values()]
+    slope = selector.learnt.price_slope
+    for number, (arm, cost_usd) in enumerate(prices.items()):
+        settle(selector, arm, 0.9 - 0.1 * number, times=30, cost_usd=cost_usd)
+    assert before == sorted(before)
+    assert slope > 0 > selector.learnt.price_slope
+
+
+def test_a_free_model_is_expected_to_be_like_the_others():
+    """No price is no sign of anything."""
+    selector = PoolSelector()
+    for arm, cost_usd in (("cheap", 0.001), ("free", 0.0), ("unknown", None), ("dear", 0.1)):
+        selector.enroll(arm, expected_cost_usd=cost_usd)
+    assert selector.learnt.price_slope > 0
+    cheap, free, unknown, dear = (figures["prior_quality"] for figures in selector.statistics().values())
+    assert free == pytest.approx(unknown)
+    assert cheap < free < dear
+
+
+def test_one_kind_of_request_leaves_nothing_to_deviate_from():
+    """With a single category the scores are those without one, however unlike its prior an arm is."""
+    selector = pool("a", "b")
+    settle(selector, "a", 1.0, times=100, category="x")
+    settle(selector, "b", 0.0, times=5, category="x")
+    assert selector.learnt.deviation == 0
+    slate = selector.slate(["a", "b"])
+    plain, within = (list(selector.choose(slate, rng(), context=context).scores) for context in (None, Context("x")))
+    assert within == pytest.approx(plain, abs=1e-6)
