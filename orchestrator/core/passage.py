@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from orchestrator.core.caching.figures import FLIGHT
 
 if TYPE_CHECKING:
     from orchestrator.core.messages import Chunk, Request
@@ -53,7 +54,6 @@ class Passage:
         "response",
         "score",
         "started",
-        "started_ns",
         "streamed",
     )
 
@@ -62,7 +62,6 @@ class Passage:
         self.operation: Operation = operation
         self.streamed = streamed
         self.started = started
-        self.started_ns = time.time_ns()  # a date for traces; durations are the clock's
         self.chosen: list[str] = []
         self.candidates = 0
         self.score: float | None = None
@@ -94,11 +93,14 @@ class Passage:
     def overhead_s(self) -> float | None:
         """Seconds until the answer, or until a stream's first piece, in which no provider was at work.
 
-        Pauses before retries and waiting for a place are in it; None before the end.
+        Pauses before retries and waiting for a place are in it. None before the end, and for who joined the call of
+        another request: its provider's time stands there.
         """
         whole_s = self.first_s if self.streamed else self.duration_s
-        if whole_s is None:
+        if whole_s is None or (self.response is not None and getattr(self.response, "cached", None) == FLIGHT):
             return None
+        if not self.streamed and len(self.attempts) == 1:
+            return max(0.0, whole_s - self.attempts[0].outcome.latency_s)
         end, busy_s, reached = self.started + whole_s, 0.0, self.started
         for began, ended in sorted((one.began, one.ended) for one in self.attempts):
             since, until = max(began, reached), min(ended, end)

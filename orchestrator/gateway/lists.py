@@ -20,8 +20,9 @@ from orchestrator.gateway.refusals import Refusal, RefusedError
 from orchestrator.gateway.report import plain
 from orchestrator.gateway.settings import AUTO, GatewayKey
 from orchestrator.gateway.visit import Desk, sent
+from orchestrator.telemetry import CONTENT_TYPE, prometheus_text
 
-__all__ = ["alive", "description", "embeddings", "feedback", "model", "models", "nowhere", "ready"]
+__all__ = ["alive", "description", "embeddings", "feedback", "metrics", "model", "models", "nowhere", "ready"]
 
 _NOT_PARAMETERS = frozenset({"model", "input", "encoding_format", "user", EXTENSION})
 
@@ -84,6 +85,12 @@ async def ready(desk: Desk, http: web.Request) -> web.StreamResponse:  # noqa: A
     well = not desk.draining and fit > 0
     state = "draining" if desk.draining else "ok" if fit else "no model is fit"
     return sent({"status": state, "models": len(desk.registry), "fit": fit}, status=200 if well else 503)
+
+
+async def metrics(desk: Desk, http: web.Request, key: GatewayKey | None) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature
+    """The figures of the registry, as Prometheus reads them; where keys are needed, with any of them."""
+    told = {"Server": "orchestrator", "Content-Type": CONTENT_TYPE}
+    return web.Response(body=prometheus_text(desk.registry).encode(), headers=told)
 
 
 async def description(http: web.Request) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature

@@ -54,6 +54,9 @@ def _paths() -> dict[str, Any]:
         "/v1/models/{model}": _get("One of them", parameter="model"),
         "/healthz": _get("Does the process run?", open_to_all=True),
         "/readyz": _get("Should a balancer send calls here?", open_to_all=True),
+        "/metrics": _get("The figures, as Prometheus reads them", kind="text/plain"),
+        "/dashboard/snapshot": _get("What the dashboard shows, at this moment"),
+        "/dashboard/actions": _post("Drain, restore, probe or reset a model; for admin keys", "Action"),
         "/openapi.json": _get("This document", open_to_all=True),
     }
 
@@ -67,8 +70,11 @@ def _post(summary: str, schema: str, *, streams: bool = False) -> dict[str, Any]
     return {"post": {"summary": summary, "requestBody": body, "responses": {"200": answer, **_failures()}}}
 
 
-def _get(summary: str, *, parameter: str | None = None, open_to_all: bool = False) -> dict[str, Any]:
-    answer = {"description": "the answer", "content": {"application/json": {"schema": {"type": "object"}}}}
+def _get(
+    summary: str, *, parameter: str | None = None, open_to_all: bool = False, kind: str = "application/json"
+) -> dict[str, Any]:
+    schema = {"type": "object" if kind == "application/json" else "string"}
+    answer = {"description": "the answer", "content": {kind: {"schema": schema}}}
     found: dict[str, Any] = {"summary": summary, "responses": {"200": answer, **_failures()}}
     if parameter is not None:
         found["parameters"] = [{"name": parameter, "in": "path", "required": True, "schema": _TEXT}]
@@ -100,6 +106,7 @@ def _schemas() -> dict[str, Any]:
     turns = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Turn"}}
     shared = {"model": model, "stream": {"type": "boolean"}, EXTENSION: {"$ref": "#/components/schemas/Engine"}}
     return {
+        "Action": _object({"action": {"enum": ["drain", "restore", "probe", "reset"]}, "model": _TEXT}),
         "Engine": _engine(),
         "Error": {"type": "object", "properties": {"error": {"type": "object"}}, "required": ["error"]},
         "Turn": _object({"role": {"enum": ["system", "user", "assistant"]}, "content": {"type": "string"}}),

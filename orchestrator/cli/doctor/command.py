@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -38,6 +37,8 @@ def doctor(
 
 
 def _look(*, probe: bool) -> list[Finding]:
+    import asyncio
+
     from orchestrator.cli.doctor import configured, installed
 
     found = [*installed.packages(), *installed.extras()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from typing import Protocol, TypeVar
 
 from orchestrator.core.clock import Clock
@@ -38,6 +38,9 @@ class Observers:
     def __bool__(self) -> bool:
         return bool(self._all)
 
+    def __iter__(self) -> Iterator[Observer]:
+        return iter(self._all)
+
     def add(self, observer: Observer) -> None:
         """Tell this one of every request from now on."""
         self._all = (*self._all, observer)
@@ -52,24 +55,23 @@ class Observers:
         if passage is not None:
             passage.attempts.append(Tried(model, outcome, self._clock.monotonic()))
 
-    async def answer(self, request: Request, ask: Callable[[], Awaitable[T]], operation: Operation = "chat") -> T:
-        """What `ask` brings, watched."""
-        passage = self._begun(request, operation, streamed=False)
-        passages, headers = PASSAGE.set(passage), OUTGOING.set(OUTGOING.get())
+    async def answer(self, request: Request, work: Awaitable[T], operation: Operation = "chat") -> T:
+        """What the work brings that answers this request, watched from before it begins."""
+        observers, passage = self._begun(request, operation, streamed=False)
+        token = PASSAGE.set(passage)
         try:
-            passage.response = found = await ask()
+            passage.response = found = await work
         except BaseException as error:
             passage.error = error
             raise
         finally:
-            OUTGOING.reset(headers)
-            PASSAGE.reset(passages)
-            self._over(passage)
+            PASSAGE.reset(token)
+            self._over(observers, passage)
         return found
 
     async def stream(self, request: Request, pieces: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
         """The pieces, watched; between two of them the reader's own context is as it was."""
-        passage = self._begun(request, "chat", streamed=True)
+        observers, passage = self._begun(request, "chat", streamed=True)
         last: float | None = None
         try:
             while (chunk := await _inside(passage, pieces)) is not None:
@@ -84,18 +86,25 @@ class Observers:
             try:
                 await _closed(passage, pieces)
             finally:
-                self._over(passage)
+                self._over(observers, passage)
 
-    def _begun(self, request: Request, operation: Operation, *, streamed: bool) -> Passage:
+    def _begun(self, request: Request, operation: Operation, *, streamed: bool) -> tuple[tuple[Observer, ...], Passage]:
+        observers = self._all  # whoever hears of the beginning hears of the end
         passage = Passage(request, operation, streamed=streamed, started=self._clock.monotonic())
-        for observer in self._all:
-            _tell(observer.began, passage)
-        return passage
+        for observer in observers:
+            try:
+                observer.began(passage)
+            except Exception:  # noqa: BLE001 - an observer's fault must never be the caller's
+                _log.exception("an observer failed at the beginning of a request")
+        return observers, passage
 
-    def _over(self, passage: Passage) -> None:
+    def _over(self, observers: tuple[Observer, ...], passage: Passage) -> None:
         passage.duration_s = self._clock.monotonic() - passage.started
-        for observer in self._all:
-            _tell(observer.ended, passage)
+        for observer in observers:
+            try:
+                observer.ended(passage)
+            except Exception:  # noqa: BLE001 - likewise
+                _log.exception("an observer failed at the end of a request")
 
 
 async def _inside(passage: Passage, pieces: AsyncGenerator[Chunk, None]) -> Chunk | None:
@@ -115,10 +124,3 @@ async def _closed(passage: Passage, pieces: AsyncGenerator[Chunk, None]) -> None
         await pieces.aclose()
     finally:
         PASSAGE.reset(passages)
-
-
-def _tell(listen: Callable[[Passage], None], passage: Passage) -> None:
-    try:
-        listen(passage)
-    except Exception:  # noqa: BLE001 - an observer's fault must never be the caller's
-        _log.exception("an observer failed on a request")
