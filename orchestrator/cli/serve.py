@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.failing import plainly
+from orchestrator.cli.failing import UsageError, plainly
 from orchestrator.cli.options import BaseUrl, Debug, KeyVariable, ModelNames, Selector
 
 if TYPE_CHECKING:
+    from orchestrator.cli.demo.served import Demo
     from orchestrator.cli.discovery import Where
     from orchestrator.gateway import Gateway, GatewaySettings
+    from orchestrator.gateway.workers import Place
     from orchestrator.models.model_registry import ModelRegistry
     from orchestrator.settings import Settings
 
@@ -34,21 +36,42 @@ def serve(
     key_env: KeyVariable = None,
     selector: Selector = "pool",
     demo: Annotated[bool, typer.Option("--demo", help="Serve emulated models: no key, no cost, no network.")] = False,
+    traffic: Annotated[
+        bool, typer.Option("--traffic", help="With --demo: emulated callers, and an outage now and then.")
+    ] = False,
+    workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes behind the one address.")] = 1,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", metavar="URL", help="Share and keep what is learnt: redis://... or sqlite:///path."),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Serve the models over HTTP to the clients of OpenAI and Anthropic; `model: "auto"` lets the engine choose.
 
-    Who may call is read from ORCHESTRATOR_GATEWAY_KEYS (NAME:KEY, separated by commas), or from the file.
+    Who may call is read from ORCHESTRATOR_GATEWAY_KEYS (NAME:KEY, separated by commas), or from the file; the key that
+    opens the dashboard's buttons from ORCHESTRATOR_OPERATOR_KEY.
     """
     import asyncio
+    import os
+    from secrets import token_urlsafe
 
+    from orchestrator.cli.demo.served import Demo
     from orchestrator.cli.discovery import Where
+    from orchestrator.gateway.workers import place_in
 
     with plainly(debug=debug):
+        if traffic and not demo:
+            raise UsageError("--traffic goes with --demo: real models are not called for show")
         told = None if config is None else _read(config)
-        settings = _settings(told, host, port)
-        where = None if demo else Where(names=model or (), base_url=base_url, key_variable=key_env)
-        asyncio.run(_serve(settings, where if told is None else told, selector))
+        token = token_urlsafe(16) if demo and "ORCHESTRATOR_OPERATOR_KEY" not in os.environ else None
+        settings = _settings(told, host, port, operator_key=token)
+        found = Where(names=model or (), base_url=base_url, key_variable=key_env)
+        where = told if told is not None else Demo(traffic) if demo else found
+        place, state = place_in(), _state(state, told)
+        if workers > 1 and place is None:
+            _lead(workers, settings, token, state=state)
+        else:
+            asyncio.run(_serve(settings, where, selector, token=token, state=state, place=place))
 
 
 def _read(path: str) -> Settings:
@@ -58,7 +81,33 @@ def _read(path: str) -> Settings:
     return load_settings(path)
 
 
-def _settings(told: Settings | None, host: str | None, port: int | None) -> GatewaySettings:
+def _state(given: str | None, told: Settings | None) -> str | None:
+    """The address of the state, of which the command's is the last word; "" where the file says it all."""
+    import os
+
+    from orchestrator.gateway.workers import STATE
+
+    if given is not None or told is None:
+        return given or os.environ.get(STATE)
+    return "" if "state" in told.sections else None
+
+
+def _lead(workers: int, settings: GatewaySettings, token: str | None, *, state: str | None) -> None:
+    """Be the parent of so many processes that run this command; all have the same key for the dashboard."""
+    from orchestrator.gateway.workers import serve_with_workers
+    from orchestrator.state.store import state_store_at
+
+    if state:
+        state_store_at(state).close()  # what is wrong with it is said once, and not by every worker
+    told = {} if token is None else {"ORCHESTRATOR_OPERATOR_KEY": token}
+    if token is not None:
+        typer.echo(f"the key of the dashboard's buttons is {token}")
+    serve_with_workers(workers, settings.host, settings.port, told=told, has_state=state is not None, say=typer.echo)
+
+
+def _settings(
+    told: Settings | None, host: str | None, port: int | None, *, operator_key: str | None
+) -> GatewaySettings:
     import os
 
     from orchestrator.gateway.configured import gateway_settings
@@ -66,21 +115,37 @@ def _settings(told: Settings | None, host: str | None, port: int | None) -> Gate
     from orchestrator.settings import Settings
 
     keys = keys_in(os.environ.get("ORCHESTRATOR_GATEWAY_KEYS", "")) or None
-    return gateway_settings(told if told is not None else Settings(), host=host, port=port, keys=keys)
+    operator_key = os.environ.get("ORCHESTRATOR_OPERATOR_KEY") or operator_key
+    given = {"host": host, "port": port, "keys": keys, "operator_key": operator_key}
+    return gateway_settings(told if told is not None else Settings(), **given)
 
 
-async def _serve(settings: GatewaySettings, where: Where | Settings | None, selector: str) -> None:
+async def _serve(
+    settings: GatewaySettings,
+    where: Where | Settings | Demo,
+    selector: str,
+    *,
+    token: str | None,
+    state: str | None,
+    place: Place | None,
+) -> None:
     from orchestrator.gateway import Gateway
     from orchestrator.gateway.serving import serve_until_told
 
     async with _models(where, selector) as registry:
+        if state:
+            from orchestrator.state.sharing import share
+
+            share(registry, state)
         gateway = Gateway(registry, settings)
-        await serve_until_told(gateway, ready=lambda url: _tell(gateway, url))
+        ready = (lambda url: _tell(gateway, url, token)) if place is None or place.number == 1 else (lambda _: None)
+        await serve_until_told(gateway, ready=ready, place=place)
 
 
 @asynccontextmanager
-async def _models(where: Where | Settings | None, selector: str) -> AsyncIterator[ModelRegistry]:
+async def _models(where: Where | Settings | Demo, selector: str) -> AsyncIterator[ModelRegistry]:
     """The models found, those of settings, or emulated ones."""
+    from orchestrator.cli.demo.served import Demo, served
     from orchestrator.cli.discovery import discover
     from orchestrator.settings import Settings
 
@@ -91,18 +156,11 @@ async def _models(where: Where | Settings | None, selector: str) -> AsyncIterato
         with _reloading_on_hangup(registry):
             yield registry
         return
-    if where is not None:
-        yield await discover(where, selector=selector)
+    if isinstance(where, Demo):
+        async with served(where, selector=selector) as registry:
+            yield registry
         return
-    from orchestrator.cli.demo.fleet import FLEET, infos
-    from orchestrator.models.model_registry import ModelRegistry
-    from orchestrator.testing import Emulator
-
-    async with Emulator(FLEET) as emulator:
-        registry = ModelRegistry(selector, cache_responses=True)
-        for info in infos(emulator):
-            registry.register_model(info)
-        yield registry
+    yield await discover(where, selector=selector)
 
 
 @contextmanager
@@ -129,11 +187,13 @@ def _reloading_on_hangup(registry: ModelRegistry) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGHUP)
 
 
-def _tell(gateway: Gateway, url: str) -> None:
+def _tell(gateway: Gateway, url: str, token: str | None) -> None:
+    """Where everything is; a token made up for this run is told, one of the user's own never is."""
     names = list(gateway.registry)
     shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
     typer.echo(f"serving {len(names)} models ({shown})")
     typer.echo(f"  OpenAI     {url}/v1   (model: auto)")
     typer.echo(f"  Anthropic  {url}")
+    typer.echo(f"  dashboard  {url}/" + (f"#token={token}" if token else ""))
     if not gateway.settings.keys:
         typer.echo("  no keys are set: whoever reaches this port may call")

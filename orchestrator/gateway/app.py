@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,10 +16,11 @@ from orchestrator.gateway.patience import Patience
 from orchestrator.gateway.settings import GatewaySettings
 from orchestrator.gateway.visit import Desk
 from orchestrator.models.model_registry import ModelRegistry
-from orchestrator.telemetry import meter_of
+from orchestrator.telemetry import joining, meter_of
 
 __all__ = ["Gateway"]
 
+_BACKLOG = 1024
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -66,20 +68,27 @@ class Gateway:
     def _heard(self, handler: Handler) -> Handler:
         async def heard(http: web.Request) -> web.StreamResponse:
             self.patience.hear(http)
-            return await handler(http)
+            with joining(http.headers):
+                return await handler(http)
 
         return heard
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[str]:
-        """Listen until left; calls in flight then have `drain_s` to finish, and no new ones come in."""
+    async def serving(self, listening: socket.socket | None = None) -> AsyncIterator[str]:
+        """Listen until left; calls in flight then have `drain_s` to finish, and no new ones come in.
+
+        With a socket that several processes accept from, each takes one caller at a time, so that all get some.
+        """
         runner = web.AppRunner(
             self.application(), handler_cancellation=True, access_log=None, shutdown_timeout=self.settings.drain_s
         )
         await runner.setup()
         try:
-            site = web.TCPSite(runner, self.settings.host, self.settings.port)
-            await site.start()
+            if listening is None:
+                await web.TCPSite(runner, self.settings.host, self.settings.port).start()
+            else:
+                await web.SockSite(runner, listening, backlog=1).start()
+                listening.listen(_BACKLOG)  # that one at a time was for the loop, not for the queue
             assert runner.server is not None  # it was set up above
             async with self.patience.watching(runner.server):
                 host, port = runner.addresses[0][:2]

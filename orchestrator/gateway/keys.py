@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 from orchestrator.core.clock import Clock
+from orchestrator.core.info import ModelConstraints
 from orchestrator.gateway.refusals import RefusedError
 from orchestrator.gateway.settings import GatewayKey
-from orchestrator.models.limits.buckets import Bucket
+from orchestrator.models.limits.buckets import CoupledBuckets, RateLimits
+from orchestrator.models.limits.entrances import RatesMaker
 
 __all__ = ["Doorkeeper"]
 
@@ -20,10 +22,13 @@ class Doorkeeper:
     Keys come as `Authorization: Bearer KEY`, as OpenAI's clients send them, or `x-api-key`, as Anthropic's do.
     """
 
-    def __init__(self, keys: Sequence[GatewayKey], clock: Clock) -> None:
+    def __init__(
+        self, keys: Sequence[GatewayKey], clock: Clock, rates_of: Callable[[str], RatesMaker] = lambda _: CoupledBuckets
+    ) -> None:
         self._keys = [(_digest(key.key), key) for key in keys]
         self._clock = clock
-        self._buckets: dict[str, Bucket] = {}
+        self._rates_of = rates_of
+        self._limits: dict[str, RateLimits] = {}
 
     def admit(self, headers: Mapping[str, str]) -> GatewayKey | None:
         """The key of an allowed caller; None when no keys are set; RefusedError says what is wrong."""
@@ -47,10 +52,11 @@ class Doorkeeper:
 
     def _spend(self, key: GatewayKey, per_minute: float) -> None:
         now = self._clock.monotonic()
-        bucket = self._buckets.get(key.name)
-        if bucket is None:
-            bucket = self._buckets[key.name] = Bucket(per_minute, now)
-        wait_s = bucket.take(1, now)
+        limits = self._limits.get(key.name)
+        if limits is None:
+            told = ModelConstraints(max_requests_per_minute=per_minute)
+            limits = self._limits[key.name] = self._rates_of(f"key {key.name}")(told, now)
+        wait_s = limits.take(0, now)
         if wait_s:
             raise RefusedError(
                 429,

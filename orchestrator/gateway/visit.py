@@ -45,7 +45,7 @@ class Desk:
     def __init__(self, registry: ModelRegistry, settings: GatewaySettings) -> None:
         self.registry = registry
         self.settings = settings
-        self.doorkeeper = Doorkeeper(settings.keys, registry.clock)
+        self.doorkeeper = Doorkeeper(settings.keys, registry.clock, registry.admission.rates_of)
         self.spoken = Spoken()
         for key in settings.keys:
             if key.budget_usd_per_day is not None:

@@ -86,6 +86,10 @@ class _Stage:
         self._dealt = enumerate(questions)
         self._breaks = int(len(questions) * _BREAKS_AT)
         self._mends = int(len(questions) * _MENDED_AT)
+        self._inside = self._mends - self._breaks
+        self._outlived = asyncio.Event()
+        if not self._inside:
+            self._outlived.set()
         self._broken_at = self._mended_at = 0.0
         self._provider = ""
         self._started = time.perf_counter()
@@ -95,11 +99,14 @@ class _Stage:
     async def work(self) -> None:
         """Send prompts, one after another, until there are none left."""
         for number, task in self._dealt:
+            if number == self._mends:
+                await self._outlived.wait()
             self._stage_outage(number)
             async with asyncio.TaskGroup() as group:
                 for policy in POLICIES:
                     group.create_task(self._send(policy, number, task))
             self._done += 1
+            self._note_end(number)
             self._report_progress()
 
     def run(self) -> Run:
@@ -122,6 +129,12 @@ class _Stage:
             self._mended_at = self._now()
             self._emulator.mend()
             self._report_progress()
+
+    def _note_end(self, number: int) -> None:
+        """The outage lasts until whoever was sent into it has come back, however slow the machine is."""
+        self._inside -= self._breaks <= number < self._mends
+        if not self._inside:
+            self._outlived.set()
 
     def _busiest(self) -> str:
         lately = [one.model_id for one in self._sent if one.policy == "engine" and one.model_id][-_LATELY:]

@@ -94,7 +94,9 @@ def _notes(selector: str, took_s: float, picture: Path | None) -> list[str]:
             f"The whole run took {took_s:.1f} s."
         ),
     ]
-    return notes if picture is None else [*notes, f"A picture of it: {picture}"]
+    if picture is not None:
+        notes.append(f"A picture of it: {picture}")
+    return [*notes, "Watch such a fleet live, outages included: orchestrator serve --demo --traffic"]
 
 
 def _compared(report: Report, policy: PolicyName, name: str) -> str:

@@ -1,0 +1,166 @@
+// The top of the page: one sentence, six figures, four charts.
+
+import { Chart, thinned } from "./charts.js";
+import { byId, el, keyed, shape, text } from "./dom.js";
+import { lengthOf, meanOf, now, ranked, summed, weighed } from "./figures.js";
+import { BLANK, money, percent, rate, seconds, span } from "./format.js";
+
+const OUT = new Set(["unhealthy", "limited"]);
+const WORST = ["unhealthy", "limited", "recovering", "drained", "unknown", "healthy"];
+const WHY = { connection: "cannot be reached", server: "server errors", timeout: "answers too late", rate_limit: "rate limit", quota: "no credit left", authentication: "the key is refused", permission: "the key may not use it", malformed_response: "broken replies", not_found: "the provider does not know it" };
+const SAY = { unhealthy: "out", limited: "asked to wait", recovering: "on trial", drained: "drained", unknown: "not asked yet", healthy: "healthy" };
+const MOST_TROUBLES = 6;
+const MOST_LAYERS = 7;
+const MOST_POINTS = 180;
+
+export const word = (status) => SAY[status] ?? status;
+export const cause = (row) => (row.reason ?? "").replace(/^\w+/, (kind) => WHY[kind] ?? kind);
+export const byWorst = (a, b) => WORST.indexOf(a.status) - WORST.indexOf(b.status);
+
+export function headline(state) {
+  const rows = [...state.models.values()];
+  const out = rows.filter((row) => OUT.has(row.status)).sort(byWorst);
+  const drained = rows.filter((row) => row.status === "drained");
+  const trial = rows.filter((row) => row.status === "recovering");
+  text(byId("headline"), sentence(rows, { out, drained, trial }, state));
+  const worst = state.issues.length ? "unhealthy" : [...rows].sort(byWorst)[0]?.status ?? "unknown";
+  const shown = worst === "unknown" && rows.some((row) => row.status === "healthy") ? "healthy" : worst;
+  if (byId("headline-shape").dataset.status !== shown) {
+    byId("headline-shape").dataset.status = shown;
+    byId("headline-shape").replaceChildren(shape(shown));
+  }
+  troubles([...out, ...trial, ...drained], state);
+}
+
+function sentence(rows, { out, drained, trial }, state) {
+  if (state.engine.draining) return "The gateway is closing.";
+  if (!rows.length) return "No models are registered.";
+  if (out.length + drained.length === rows.length) return rows.length === 1 ? "The only model is out." : `All ${rows.length} models are out.`;
+  if (state.issues.length) return "Something is wrong with more than one model.";
+  if (out.length === 1) return `${out[0].id} is ${word(out[0].status)}.`;
+  if (out.length) return `${out.length} of ${rows.length} models are out.`;
+  if (trial.length) return trial.length === 1 ? `${trial[0].id} is coming back.` : `${trial.length} models are coming back.`;
+  if (drained.length) return drained.length === 1 ? `${drained[0].id} is drained.` : `${drained.length} models are drained.`;
+  return rows.length === 1 ? "The model is fit." : `All ${rows.length} models are fit.`;
+}
+
+function troubles(rows, state) {
+  const list = byId("troubles");
+  const keys = [...state.issues.map((issue) => `issue ${issue}`), ...rows.slice(0, MOST_TROUBLES).map((row) => row.id)];
+  if (rows.length > MOST_TROUBLES) keys.push("and more");
+  const nodes = keyed(list, keys, () => el("li"));
+  state.issues.forEach((issue) => text(nodes.get(`issue ${issue}`), issue));
+  for (const row of rows.slice(0, MOST_TROUBLES)) trouble(nodes.get(row.id), row);
+  if (rows.length > MOST_TROUBLES) text(nodes.get("and more"), `and ${rows.length - MOST_TROUBLES} more, first in the table below`);
+  list.hidden = !keys.length;
+}
+
+function trouble(node, row) {
+  const said = `${row.status} ${cause(row)}`;
+  if (node.dataset.said !== said) {
+    node.dataset.said = said;
+    node.replaceChildren(shape(row.status), el("strong", {}, row.id), ` ${word(row.status)}${row.reason ? `: ${cause(row)}` : ""} `, el("span", { class: "returns", "data-returns": "" }));
+  }
+  node.querySelector("[data-returns]").dataset.returns = row.returns_at ?? "";
+}
+
+// seconds run down between two looks
+export function countDown(offset) {
+  for (const node of document.querySelectorAll("[data-returns]")) {
+    const at = Number(node.dataset.returns);
+    text(node, at ? `– back in ${span(at - (Date.now() / 1000 + offset))}` : "");
+  }
+}
+
+export function keyFigures(state) {
+  const figures = now(state.series);
+  const cache = state.cache;
+  const shown = [
+    ["Calls a minute", rate(figures.perMinute), "over the last minute"],
+    ["Errors", percent(figures.errors), "of all attempts"],
+    ["Latency p50", seconds(figures.p50), "half answer sooner"],
+    ["Latency p95", seconds(figures.p95), "95 % answer sooner"],
+    ["Cost an hour", money(figures.costPerHour), "at this pace"],
+    ["From the cache", cache && cache.hits + cache.misses ? percent(cache.hit_rate) : BLANK, cache ? `${money(cache.saved_usd)} saved` : "no cache"],
+  ];
+  const nodes = keyed(byId("figures"), shown.map(([name]) => name), (name) => el("div", {}, el("dt", {}, name), el("dd", { class: "big" }), el("dd", { class: "small" })));
+  for (const [name, value, small] of shown) {
+    const [, big, under] = nodes.get(name).children;
+    text(big, value);
+    text(under, small);
+  }
+}
+
+export class Charts {
+  constructor() {
+    this.charts = {
+      calls: new Chart({ title: "Calls a minute", format: rate }),
+      latency: new Chart({ title: "Latency", format: seconds }),
+      errors: new Chart({ title: "Errors", format: percent }),
+      cost: new Chart({ title: "Cost an hour", format: money }),
+    };
+    byId("charts").append(...Object.values(this.charts).map((chart) => chart.node));
+  }
+
+  show(series, selected) {
+    const scale = { length: 0, points: Math.min(series.points, MOST_POINTS), step_s: series.step_s * (series.points / Math.min(series.points, MOST_POINTS)) };
+    const fit = (values) => thinned(values, MOST_POINTS);
+    scale.length = fit(new Array(lengthOf(series)).fill(0)).length;
+    const mine = selected ? series.models[selected] : null;
+    this.charts.calls.show({ ...scale, ...callsOf(series, selected, fit) });
+    this.charts.latency.show({ ...scale, ...latencyOf(series, mine, selected, fit) });
+    this.charts.errors.show({ ...scale, ...errorsOf(series, mine, selected, fit) });
+    this.charts.cost.show({ ...scale, ...costOf(series, mine, selected, fit) });
+  }
+}
+
+function callsOf(series, selected, fit) {
+  const perMinute = 60 / series.step_s;
+  const order = ranked(series);
+  const names = order.slice(0, MOST_LAYERS).map((one) => one.id);
+  if (selected && series.models[selected] && !names.includes(selected)) names.splice(-1, 1, selected);
+  const all = order.reduce((sum, one) => sum + one.calls, 0);
+  const base = new Array(lengthOf(series)).fill(0);
+  const layers = names.map((id, place) => {
+    const values = series.models[id].calls.map((value) => (value ?? 0) * perMinute);
+    const layer = { name: id, kind: "area", values: fit(values), base: fit([...base]), tone: id === selected ? "accent" : `tone-${place}` };
+    const share = (order.find((one) => one.id === id)?.calls ?? 0) / (all || 1);
+    if (place < 4 || id === selected) layer.label = `${id} ${percent(share)}`;
+    values.forEach((value, i) => { base[i] += value; });
+    return layer;
+  });
+  const sums = summed(series, "calls").map((value) => value * perMinute);
+  if (order.length > names.length) layers.push({ name: "others", kind: "area", values: fit(sums.map((value, i) => Math.max(0, value - base[i]))), base: fit([...base]), tone: "tone-7", label: "others" });
+  const pace = meanOf(sums.slice(-12));
+  return { layers, now: rate(pace), said: `${rate(pace)} now; ${order.slice(0, 3).map((one) => `${one.id} ${percent(one.calls / (all || 1))}`).join(", ")}` };
+}
+
+function latencyOf(series, mine, selected, fit) {
+  const [p50, p95] = [weighed(series, "p50_s"), weighed(series, "p95_s")];
+  const layers = [
+    { name: "p95", kind: "line", tone: "faint", values: fit(p95), label: "p95" },
+    { name: "p50", kind: "line", tone: "plain", values: fit(p50), label: "p50" },
+  ];
+  if (mine) layers.push({ name: selected, kind: "line", tone: "accent", values: fit(mine.p95_s), label: `${selected} p95` });
+  const [half, most] = [meanOf(p50.slice(-12)), meanOf(p95.slice(-12))];
+  return { layers, now: seconds(half), said: `p50 ${seconds(half)}, p95 ${seconds(most)} in the last minute` };
+}
+
+function errorsOf(series, mine, selected, fit) {
+  const [calls, errors] = [summed(series, "calls"), summed(series, "errors")];
+  const shares = errors.map((value, i) => (calls[i] ? value / calls[i] : null));
+  const layers = [{ name: "all models", kind: "area", tone: "tone-1", values: fit(shares.map((share) => share ?? 0)) }];
+  if (mine) layers.push({ name: selected, kind: "line", tone: "accent", values: fit(mine.errors.map((value, i) => (mine.calls[i] ? value / mine.calls[i] : null))), label: selected });
+  const [lately, of] = [errors.slice(-12).reduce((a, b) => a + b, 0), calls.slice(-12).reduce((a, b) => a + b, 0)];
+  const share = of ? lately / of : null;
+  return { layers, least: 0.05, most: 1, now: percent(share), said: `${percent(share)} of attempts in the last minute` };
+}
+
+function costOf(series, mine, selected, fit) {
+  const perHour = 3600 / series.step_s;
+  const all = summed(series, "cost_usd").map((value) => value * perHour);
+  const layers = [{ name: "all models", kind: "area", tone: "tone-1", values: fit(all) }];
+  if (mine) layers.push({ name: selected, kind: "line", tone: "accent", values: fit(mine.cost_usd.map((value) => (value ?? 0) * perHour)), label: selected });
+  const pace = meanOf(all.slice(-12));
+  return { layers, now: money(pace), said: `${money(pace)} an hour at the pace of the last minute` };
+}
