@@ -8,15 +8,16 @@ import pytest
 
 from orchestrator import catalog
 from orchestrator.catalog import Connector, ConnectorRegistry, ModelSource, source_named
-from orchestrator.catalog import sources as by_name
 from orchestrator.catalog.connectors import CONNECTORS
 from orchestrator.catalog.sources import SOURCES, source_names
+from orchestrator.core.plug_ins import forget_plug_ins
 from orchestrator.errors import ConfigurationError, ModelProviderError
+from orchestrator.integrations.providers import PROVIDERS
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("group", "table"), [("sources", SOURCES), ("connectors", CONNECTORS)])
+@pytest.mark.parametrize(("group", "table"), [("integrations", PROVIDERS), ("sources", SOURCES), ("connectors", CONNECTORS)])
 def test_what_is_built_in_is_registered_like_a_plug_in(group, table):
     """The entry points of the distribution and the table in the code are one list."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
@@ -55,9 +56,9 @@ def plugged(tmp_path, monkeypatch):
         "[orchestrator.connectors]\nladder = attic:Ladder\nrope = attic:Missing\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    by_name._plug_ins.cache_clear()
+    forget_plug_ins()
     yield
-    by_name._plug_ins.cache_clear()
+    forget_plug_ins()
 
 
 async def test_an_installed_source_is_found_by_name(plugged):
