@@ -1,11 +1,14 @@
 # make run     the demo: eight emulated models, a few hundred prompts, one outage
 # make test    everything CI checks: style, types, tests
 # make check   style and types alone
+# make site    the documentation as a site, built strictly
 # make soak    two hundred callers in bad weather for ten minutes
 # make test-local   models in this process, with torch for the processor alone, in an environment of its own
 # make test-connectors   the connectors against the real clients, in two environments of their own
 # make test-adapters   the engine inside frameworks and their clients as models, in the same two environments
-.PHONY: run test test-local test-connectors test-adapters check bench soak clean
+# make bench-peers  the engine beside other libraries, in an environment of its own: docs/reference/peers.md
+# make lock    the pinned packages of CI anew; audit: known vulnerabilities in them; sbom: them as CycloneDX
+.PHONY: site bench-peers lock audit sbom run test test-local test-connectors test-adapters check bench soak clean
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -16,7 +19,7 @@ ADAPTERS = tests/adapters tests/docs tests/test_doctests.py -k "adapters or fram
 run: $(VENV)/.runs
 	$(BIN)/orchestrator demo
 
-test: check
+test: check site
 	scripts/need.sh redis-server redis-server
 	scripts/need.sh chromium chromium
 	$(BIN)/python -m pytest
@@ -57,10 +60,40 @@ check: $(STAMP)
 	$(BIN)/python scripts/make_prices.py --check
 	$(BIN)/python scripts/make_reference.py --check
 
+site: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: $(STAMP)
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/selection.py
 	$(BIN)/python benchmarks/registry.py
+
+bench-peers: $(VENV)-peers/.installed
+	$(VENV)-peers/bin/python benchmarks/peers
+
+# LiteLLM's proxy holds rich below what we ask for, so we come without our dependencies, which the list has
+$(VENV)-peers/.installed: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+lock: $(VENV)-trust/.installed
+	BIN=$(VENV)-trust/bin scripts/lock.sh
+
+audit: $(VENV)-trust/.installed
+	$(VENV)-trust/bin/pip-audit --require-hashes --disable-pip --requirement requirements/ci.txt
+
+sbom: $(VENV)-trust/.installed
+	mkdir -p dist
+	$(VENV)-trust/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.cdx.json requirements/ci.txt
+
+$(VENV)-trust/.installed:
+	$(PYTHON) -m venv $(VENV)-trust
+	$(VENV)-trust/bin/python -m pip install --quiet --disable-pip-version-check \
+		'cyclonedx-bom>=7' 'pip-audit>=2.9' 'pip-tools>=7.5'
+	touch $@
 
 soak: $(STAMP)
 	$(BIN)/python -W error benchmarks/soak.py
@@ -72,9 +105,15 @@ $(VENV)/.runs: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[plot]'
 	touch $@
 
-$(STAMP): $(VENV)/bin/python pyproject.toml
+# LOCKED=1: nothing but the packages of the lock, each with its hash
+$(STAMP): $(VENV)/bin/python pyproject.toml $(if $(LOCKED),requirements/ci.txt)
+ifdef LOCKED
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/ci.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+endif
 	touch $@ $(VENV)/.runs
 
 clean:
-	rm -rf $(VENV) $(VENV)-latest $(VENV)-litellm $(VENV)-local build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-latest $(VENV)-litellm $(VENV)-local $(VENV)-peers $(VENV)-trust build dist site *.egg-info

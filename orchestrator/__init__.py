@@ -60,6 +60,8 @@ if TYPE_CHECKING:
         CompatibleModel,
         GoogleModel,
         HuggingFaceModel,
+        LazyHuggingFaceModel,
+        LazyOllamaModel,
         OllamaModel,
         OpenAIModel,
         register_provider,
@@ -67,8 +69,10 @@ if TYPE_CHECKING:
     from orchestrator.models.budgets import Budgets
     from orchestrator.models.draining import drain_on_signal
     from orchestrator.models.health_monitor import HealthStatus, ModelHealthMonitor
+    from orchestrator.models.journal import Journal
     from orchestrator.models.lm_module import LMModule, LMModuleConfig
     from orchestrator.models.model_registry import ModelRegistry
+    from orchestrator.models.road.judging import Judge
     from orchestrator.models.roster.deprecation import DeprecatedModelWarning
     from orchestrator.models.roster.selection import Selection
     from orchestrator.models.service import ModelService
@@ -111,8 +115,12 @@ __all__ = [
     "HuggingFaceModel",
     "Image",
     "InvalidRequestError",
+    "Journal",
+    "Judge",
     "LMModule",
     "LMModuleConfig",
+    "LazyHuggingFaceModel",
+    "LazyOllamaModel",
     "MalformedResponseError",
     "Message",
     "Model",
@@ -186,14 +194,16 @@ _HOMES = {
     ),
     "orchestrator.integrations": (
         "AnthropicModel AzureOpenAIModel BaseProvider CompatibleModel GoogleModel HuggingFaceModel "
-        "OllamaModel OpenAIModel register_provider"
+        "LazyHuggingFaceModel LazyOllamaModel OllamaModel OpenAIModel register_provider"
     ),
     "orchestrator.models.budgets": "Budgets",
     "orchestrator.models.draining": "drain_on_signal",
     "orchestrator.models.roster.deprecation": "DeprecatedModelWarning",
     "orchestrator.models.health_monitor": "HealthStatus ModelHealthMonitor",
+    "orchestrator.models.journal": "Journal",
     "orchestrator.models.lm_module": "LMModule LMModuleConfig",
     "orchestrator.models.model_registry": "ModelRegistry",
+    "orchestrator.models.road.judging": "Judge",
     "orchestrator.models.roster.selection": "Selection",
     "orchestrator.models.service": "ModelService",
     "orchestrator.models.usage": "UsageService UsageSummary",

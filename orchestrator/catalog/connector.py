@@ -91,7 +91,7 @@ def reach_by_openai(model: Model, client: str) -> Reach:
     reach = reach_of(model)
     if isinstance(model, OpenAIModel):
         return reach
-    if isinstance(model, CompatibleModel | HuggingFaceModel):
+    if isinstance(model, CompatibleModel | HuggingFaceModel) and model.base_url is not None:
         return Reach(model.base_url, reach.key or _NO_KEY)
     if isinstance(model, OllamaModel):
         return Reach(f"{model.base_url}/v1", reach.key or _NO_KEY)

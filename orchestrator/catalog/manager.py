@@ -14,7 +14,7 @@ from orchestrator.catalog.connectors import ConnectorRegistry
 from orchestrator.catalog.discovery import Discovery, DiscoveryError, DiscoveryWarning, Finding
 from orchestrator.catalog.refreshing import refreshed, stamped
 from orchestrator.catalog.source import ModelSource
-from orchestrator.catalog.sources import CATALOGUES, source_named, source_names
+from orchestrator.catalog.sources import CATALOGUES, LeftOutSource, source_named, source_names
 from orchestrator.core.model import Model, ModelInfo
 from orchestrator.errors import ConfigurationError, did_you_mean
 from orchestrator.models.model_registry import ModelRegistry, default_registry
@@ -108,7 +108,7 @@ class ModelManager(Annotations):
             raise ConfigurationError(f"no source {name!r}; {did_you_mean(name, self.list_sources())}")
         source = self._sources.get(name) or self._named[name]
         if source is None:
-            source = self._named[name] = source_named(name)
+            source = self._named[name] = _source_or_why_not(name)
         return source
 
     def _take(self, finding: Finding, meant: Any) -> list[Model]:
@@ -137,6 +137,13 @@ class ModelManager(Annotations):
     def get_connector_metadata(self, model_id: str, connector_name: str) -> dict[str, Any]:
         """The keyword arguments by which that client calls this model."""
         return self.connectors[connector_name].format_metadata(self.get_model(model_id))
+
+
+def _source_or_why_not(name: str) -> ModelSource:
+    try:
+        return source_named(name)
+    except Exception as fault:  # noqa: BLE001 - a plug-in's constructor may raise anything; its finding tells
+        return LeftOutSource(fault)
 
 
 def _new(entry: Model | ModelInfo) -> Model:

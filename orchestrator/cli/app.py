@@ -7,15 +7,19 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.ask import ask
+from orchestrator.cli.batch import batch
 from orchestrator.cli.bench import bench
 from orchestrator.cli.cache import cache
 from orchestrator.cli.config import config
 from orchestrator.cli.demo.command import demo
+from orchestrator.cli.doctor.command import doctor
 from orchestrator.cli.explain import explain
 from orchestrator.cli.models import models
+from orchestrator.cli.plugins import plugins
 from orchestrator.cli.prices import prices
 from orchestrator.cli.replay import replay
 from orchestrator.cli.serve import serve
+from orchestrator.cli.status import status
 from orchestrator.cli.usage import usage
 
 __all__ = ["app"]
@@ -48,7 +52,7 @@ def main(
     """Decides which model answers a prompt, and makes sure that one does."""
 
 
-for command in (demo, ask, explain, replay, serve, prices, usage):
+for command in (demo, ask, batch, explain, replay, serve, status, prices, usage, plugins, doctor):
     app.command()(command)
 app.add_typer(bench)
 app.add_typer(cache)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from orchestrator.integrations.google_model import GoogleModel
     from orchestrator.integrations.http_model import HTTPModel
     from orchestrator.integrations.huggingface_model import HuggingFaceModel
-    from orchestrator.integrations.ollama_model import OllamaModel
+    from orchestrator.integrations.local.model import LazyHuggingFaceModel, LocalHuggingFaceModel
+    from orchestrator.integrations.ollama_model import LazyOllamaModel, OllamaModel
     from orchestrator.integrations.openai_model import OpenAIModel
     from orchestrator.integrations.providers import (
         known_providers,
@@ -33,6 +34,9 @@ __all__ = [
     "GoogleModel",
     "HTTPModel",
     "HuggingFaceModel",
+    "LazyHuggingFaceModel",
+    "LazyOllamaModel",
+    "LocalHuggingFaceModel",
     "OllamaModel",
     "OpenAIModel",
     "RedactKeys",
@@ -52,6 +56,9 @@ _HOMES = {
     "GoogleModel": "google_model",
     "HTTPModel": "http_model",
     "HuggingFaceModel": "huggingface_model",
+    "LazyHuggingFaceModel": "local.model",
+    "LazyOllamaModel": "ollama_model",
+    "LocalHuggingFaceModel": "local.model",
     "OllamaModel": "ollama_model",
     "OpenAIModel": "openai_model",
     "RedactKeys": "redaction",

@@ -1,9 +1,10 @@
-"""Hugging Face: the inference router, or a text-generation-inference server of your own."""
+"""Hugging Face: the inference router, a text-generation-inference server of your own, or this process."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+from orchestrator.core.info import ModelInfo
 from orchestrator.errors import ModelProviderError, ProviderConfigError
 from orchestrator.integrations.dialects.openai_chat import OpenAIChat
 from orchestrator.integrations.dialects.tgi import TextGeneration
@@ -24,7 +25,8 @@ _APIS = {
 class HuggingFaceModel(HTTPModel):
     """A model on the Hugging Face router; `api="tgi"` with `base_url=` speaks to a server of your own.
 
-    `model_path` is the name on the hub where it differs from `name`. `device` asks for a model in this process.
+    `model_path` is the name on the hub where it differs from `name`. With `device=` ("cpu", "cuda", ...) the model
+    runs in this process: then it is a folder or that name, and the arguments are those of `LocalHuggingFaceModel`.
 
     >>> HuggingFaceModel("gemma", model_path="google/gemma-3-27b-it").id
     'huggingface/gemma'
@@ -32,34 +34,34 @@ class HuggingFaceModel(HTTPModel):
 
     service = _APIS["router"]
 
+    def __new__(cls, name: str | None = None, *, info: ModelInfo | None = None, **options: Any) -> Self:  # noqa: ARG004 - for __init__
+        """A model in this process where a device is given, or where its description tells of one."""
+        is_here = options.get("device") is not None or (
+            info is not None and info.base_url is None and "transformers" in info.connector_metadata
+        )
+        if cls is HuggingFaceModel and is_here:
+            from orchestrator.integrations.local.model import LocalHuggingFaceModel
+
+            return super().__new__(LocalHuggingFaceModel)  # type: ignore[return-value]  # a subclass, which Self cannot say
+        return super().__new__(cls)
+
     def __init__(
         self,
         name: str | None = None,
         *,
         api: Literal["router", "tgi"] = "router",
         model_path: str | None = None,
-        device: str | None = None,
         **options: Any,
     ) -> None:
         if api not in _APIS:
             raise ProviderConfigError(f"api={api!r}: Hugging Face is spoken to by {' or '.join(map(repr, _APIS))}")
         super().__init__(name or model_path, service=_APIS[api], **options)
         self.model_path = model_path or self.name
-        self.device = device
 
     @property
     def wire_name(self) -> str:
         """The name on the hub."""
         return self.model_path
-
-    def setup_issue(self) -> str | None:
-        """Which variable to set, or what to install."""
-        if self.device is not None:
-            return (
-                f"device={self.device!r} asks for a model in this process, which needs the transformers extra: "
-                "leave device= out to use the router, or pass api='tgi' and base_url= of a server"
-            )
-        return super().setup_issue()
 
     async def initialize(self) -> None:
         """Find out early whether the model can be called at all."""

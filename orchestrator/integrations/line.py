@@ -20,7 +20,7 @@ from orchestrator.integrations import strict_json, transport
 from orchestrator.integrations.complaints import without_quotation
 from orchestrator.integrations.dialects.dialect import Dialect, StreamReader
 from orchestrator.integrations.failures import failure
-from orchestrator.integrations.frames import Framing
+from orchestrator.integrations.frames import Framing, LineFraming
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -70,7 +70,7 @@ class Line:
         # a compressed stream would be held back until its blocks are full
         self._stream_headers = CIMultiDict(headers, Accept="text/event-stream", **{"Accept-Encoding": "identity"})
         self.told: Mapping[str, str] | None = None  # the headers of the last reply
-        self._warm = False  # has an answer come over a connection that may still be pooled?
+        self._warm = False  # has an answer come, so that a pooled connection may have gone stale since?
         self.chat_url = self.url(dialect.chat_path(model, stream=False))
         self.stream_url = self.url(dialect.chat_path(model, stream=True))
 
@@ -92,13 +92,16 @@ class Line:
 
     async def _exchange(self, url: URL, body: bytes | None) -> transport.Answer:
         """One exchange; where a pooled connection may have gone stale, one more on a fresh one."""
-        warm, self._warm = self._warm, False
+        warm, headers, limits = self._warm, self._headers, self._limits
         try:
-            answer = await transport.exchange(url, self._headers, body, self._limits, provider=self._provider)
+            answer = await transport.exchange(url, headers, body, limits, provider=self._provider)
         except transport.StaleConnection:
             if not warm:
                 raise self._hung_up() from None
-            return await self._exchange(url, body)
+            try:
+                answer = await transport.exchange(url, headers, body, limits, provider=self._provider, fresh=True)
+            except transport.StaleConnection:
+                raise self._hung_up() from None
         self._warm, self.told = True, answer.headers
         return answer
 
@@ -133,15 +136,35 @@ class Line:
             if response is not None:
                 await transport.let_go(response, over=reader.done)
 
-    async def _open(self, body: bytes) -> ClientResponse:
-        warm, self._warm = self._warm, False
-        url, headers = self.stream_url, self._stream_headers
+    async def follow(self, url: URL, body: bytes) -> AsyncGenerator[Any, None]:
+        """The JSON values of a reply that comes line by line, such as the progress of a download."""
+        response = await self._open(body, url)
+        over = False
         try:
-            response = await transport.open_reply(url, headers, body, self._limits, provider=self._provider)
+            if response.status != 200:
+                raise self._failed(await transport.body_of(response, self._provider), ())
+            framing = LineFraming()
+            while data := await transport.next_bytes(response, self._limits.first_byte_s, self._provider):
+                for line in framing.feed(data):
+                    yield strict_json.loads(line)
+            for line in framing.close():
+                yield strict_json.loads(line)
+            over = True
+        finally:
+            await transport.let_go(response, over=over)
+
+    async def _open(self, body: bytes, url: URL | None = None) -> ClientResponse:
+        warm, limits = self._warm, self._limits
+        url, headers = url or self.stream_url, self._stream_headers
+        try:
+            response = await transport.open_reply(url, headers, body, limits, provider=self._provider)
         except transport.StaleConnection:
             if not warm:
                 raise self._hung_up() from None
-            return await self._open(body)
+            try:
+                response = await transport.open_reply(url, headers, body, limits, provider=self._provider, fresh=True)
+            except transport.StaleConnection:
+                raise self._hung_up() from None
         self._warm, self.told = True, response.headers
         return response
 
@@ -174,6 +197,7 @@ class Line:
         return error
 
     def _hung_up(self) -> ProviderConnectionError:
+        self._warm = False
         return ProviderConnectionError(f"{self._provider} hung up without an answer")
 
 

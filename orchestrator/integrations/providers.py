@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from orchestrator.core.info import PROVIDER_ALIASES, ModelInfo
 from orchestrator.core.model import Model
-from orchestrator.errors import ModelProviderError, ProviderConfigError
+from orchestrator.core.plug_ins import PlugInError, PlugInGroup
+from orchestrator.errors import ProviderConfigError
 
-__all__ = ["known_providers", "model_from", "provider_class", "register_provider", "unregister_provider"]
-
-GROUP = "orchestrator.integrations"  # the entry points of plug-ins: provider = "module:Class"
+__all__ = [
+    "PLUG_INS",
+    "PROVIDERS",
+    "known_providers",
+    "model_from",
+    "provider_class",
+    "register_provider",
+    "unregister_provider",
+]
 
 _COMPATIBLE = "orchestrator.integrations.compatible:CompatibleModel"
-_BUILT_IN = {
+PROVIDERS: dict[str, str] = {
     "anthropic": "orchestrator.integrations.anthropic_model:AnthropicModel",
     "azure": "orchestrator.integrations.azure_model:AzureOpenAIModel",
     "google": "orchestrator.integrations.google_model:GoogleModel",
@@ -44,6 +48,20 @@ _BUILT_IN = {
 _registered: dict[str, type[Any]] = {}
 
 
+def _known_as(name: str) -> str:
+    name = name.strip().lower()
+    return PROVIDER_ALIASES.get(name, name)
+
+
+def _unfit(found: Any) -> str | None:
+    if isinstance(found, type) and (issubclass(found, Model) or callable(getattr(found, "complete", None))):
+        return None
+    return f"{found!r:.80} is neither a Model nor a class with complete(prompt, model)"
+
+
+PLUG_INS = PlugInGroup("orchestrator.integrations", PROVIDERS, unfit=_unfit, known_as=_known_as)
+
+
 def register_provider(name: str, cls: type[Any]) -> None:
     """Serve a provider's models with this class from now on; a built-in of that name steps back.
 
@@ -53,7 +71,7 @@ def register_provider(name: str, cls: type[Any]) -> None:
         raise ValueError(f"a provider has a name; {name!r} is none")
     if not isinstance(cls, type):
         raise TypeError(f"a provider is a class, not {type(cls).__name__}: pass the class itself")
-    if not issubclass(cls, Model) and not callable(getattr(cls, "complete", None)):
+    if _unfit(cls):
         raise TypeError(f"{cls.__name__} is neither a BaseProvider nor a Model: it has no complete(prompt, model)")
     _registered[_known_as(name)] = cls
 
@@ -66,11 +84,13 @@ def unregister_provider(name: str) -> None:
 
 def known_providers() -> tuple[str, ...]:
     """Every provider with a class, in alphabetical order."""
-    return tuple(sorted({*_BUILT_IN, *_registered, *_plug_ins()}))
+    return tuple(sorted({*PLUG_INS, *_registered}))
 
 
 def provider_class(name: str) -> type[Any] | None:
     """The class that serves a provider, loaded now if it was not; None when nobody does.
+
+    PlugInError when the plug-in that serves it cannot be used.
 
     >>> provider_class("openai").__name__, provider_class("nobody")
     ('OpenAIModel', None)
@@ -78,9 +98,10 @@ def provider_class(name: str) -> type[Any] | None:
     name = _known_as(name)
     if name in _registered:
         return _registered[name]
-    if name in _BUILT_IN:
-        return _loaded(_BUILT_IN[name])
-    return _plug_in(name)
+    if name not in PLUG_INS:
+        return None
+    found: type[Any] = PLUG_INS.load(name)
+    return found
 
 
 def model_from(info: ModelInfo) -> Model:
@@ -88,9 +109,12 @@ def model_from(info: ModelInfo) -> Model:
 
     An unknown provider with a `base_url` is taken to speak OpenAI's dialect, as nearly all do.
     """
-    cls = provider_class(info.provider)
+    try:
+        cls = provider_class(info.provider)
+    except PlugInError as fault:
+        return _LeftOut(info, str(fault))
     if cls is None:
-        cls = _loaded(_COMPATIBLE) if info.base_url is not None else Model
+        cls = PLUG_INS.load("compatible") if info.base_url is not None else Model
     if issubclass(cls, Model):
         made: Model = cls.from_info(info) if hasattr(cls, "from_info") else cls(info)
         return made
@@ -99,35 +123,13 @@ def model_from(info: ModelInfo) -> Model:
     return ProvidedModel(info, cls)
 
 
-def _known_as(name: str) -> str:
-    name = name.strip().lower()
-    return PROVIDER_ALIASES.get(name, name)
+class _LeftOut(Model):
+    """A model whose provider's plug-in cannot be used: it is registered, never chosen, and says why."""
 
+    def __init__(self, info: ModelInfo, reason: str) -> None:
+        super().__init__(info)
+        self._reason = reason
 
-@cache
-def _loaded(place: str) -> type[Any]:
-    module, _, cls = place.partition(":")
-    found: type[Any] = getattr(import_module(module), cls)
-    return found
-
-
-@cache
-def _plug_ins() -> dict[str, Any]:
-    """The entry points of installed plug-ins by provider; none of them is loaded by this."""
-    return {_known_as(point.name): point for point in entry_points(group=GROUP)}
-
-
-@cache
-def _plug_in(name: str) -> type[Any] | None:
-    point = _plug_ins().get(name)
-    if point is None:
-        return None
-    try:
-        cls = point.load()
-    except Exception as fault:  # a plug-in's import may fail in any way
-        raise ModelProviderError(
-            f"the plug-in for {name!r} ({point.value}) cannot be loaded: {type(fault).__name__}"
-        ) from fault
-    if not isinstance(cls, type):
-        raise ModelProviderError(f"the plug-in for {name!r} ({point.value}) is no class")
-    return cls
+    def setup_issue(self) -> str:
+        """What is wrong with the plug-in."""
+        return self._reason

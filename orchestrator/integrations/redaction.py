@@ -45,15 +45,16 @@ class RedactKeys(logging.Filter):
             said = record.getMessage()
         except Exception:  # noqa: BLE001 - a caller's faulty arguments: his handler reports them
             return True
-        clean = self._clean(said)
+        clean = self.clean(said)
         if clean != said:
             record.msg, record.args = clean, None
         if record.exc_info and record.exc_info[0] is not None:
             trace = record.exc_text or "".join(traceback.format_exception(*record.exc_info)).rstrip()
-            record.exc_text = self._clean(trace)
+            record.exc_text = self.clean(trace)
         return True
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
+        """The text without what looks like a key, and without every known one."""
         for secret in self._secrets:
             text = text.replace(secret, "[hidden]")
         return without_keys(text)

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.core.clock import SYSTEM_CLOCK
+from orchestrator.core.passage import OUTGOING
 from orchestrator.errors import (
     CapacityError,
     MalformedResponseError,
@@ -76,11 +77,11 @@ class Limits(NamedTuple):
 
 
 async def exchange(
-    url: URL, headers: Mapping[str, str], body: bytes | None, limits: Limits, *, provider: str
+    url: URL, headers: Mapping[str, str], body: bytes | None, limits: Limits, *, provider: str, fresh: bool = False
 ) -> Answer:
-    """One request, one reply read whole: POST with a body, GET without."""
+    """One request, one reply read whole: POST with a body, GET without; `fresh` on a new connection."""
     try:
-        async with await _asked(url, headers, body, limits) as response:
+        async with await _asked(url, headers, body, limits, fresh=fresh) as response:
             if response.status == 200:
                 return Answer(200, response.headers, await _whole_body(response, MAX_BODY, provider))
             return Answer(response.status, response.headers, await _head_of_body(response))
@@ -89,18 +90,22 @@ async def exchange(
 
 
 async def open_reply(
-    url: URL, headers: Mapping[str, str], body: bytes, limits: Limits, *, provider: str
+    url: URL, headers: Mapping[str, str], body: bytes, limits: Limits, *, provider: str, fresh: bool = False
 ) -> ClientResponse:
     """A reply whose headers are there and whose body is still coming; give it back with `let_go`."""
     try:
-        return await _asked(url, headers, body, limits)
+        return await _asked(url, headers, body, limits, fresh=fresh)
     except Exception as fault:  # noqa: BLE001 - every failure of the road, in our terms
         raise _explained(fault, provider, url.host or "") from _shown_cause(fault)
 
 
-async def _asked(url: URL, headers: Mapping[str, str], body: bytes | None, limits: Limits) -> ClientResponse:
+async def _asked(
+    url: URL, headers: Mapping[str, str], body: bytes | None, limits: Limits, *, fresh: bool
+) -> ClientResponse:
     """The reply up to its headers, however slowly they drip."""
-    session = await session_of(private=limits.private)
+    session = await session_of(private=limits.private, fresh=fresh)
+    if (extra := OUTGOING.get()) is not None:
+        headers = {**headers, **extra}
     with SYSTEM_CLOCK.timeout(limits.first_byte_s):
         return await session.request(
             "GET" if body is None else "POST",

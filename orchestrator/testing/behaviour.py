@@ -127,7 +127,8 @@ class EmulatedModel:
     `latency_s` is the median seconds to the first piece, spread log-normally by `latency_spread` (0.5: two thirds
     of the calls lie between 0.6 and 1.65 times the median); `tokens_per_s` paces what follows, None is at once.
     `quality` is the share of right answers, by category or for all. Prices are USD per 1M tokens. `script` is
-    used up one step a request; then the model behaves.
+    used up one step a request; then the model behaves. With `download_bytes` Ollama does not have it until it is
+    pulled.
 
     >>> EmulatedModel("m", quality={"code": 0.4}).quality_in("arithmetic")
     1.0
@@ -144,6 +145,7 @@ class EmulatedModel:
     requests_per_minute: int | None = None
     context_window: int = 128_000
     script: Sequence[Step] = ()
+    download_bytes: int = 0
 
     def __post_init__(self) -> None:
         if not self.name:

@@ -64,6 +64,7 @@ class Emulator:
         self.actors = {model.name: Actor(model, seed=seed, clock=clock) for model in models}
         self.providers = frozenset({*DIALECTS, *(model.provider for model in models)} - {""})
         self.broken: dict[tuple[str, str], Step] = {}  # ("model" | "provider", name) -> what happens instead
+        self.absent = {model.name for model in models if model.download_bytes}  # until somebody pulls them
         self.requests: Counter[str] = Counter()
         self.log: deque[LogEntry] = deque(maxlen=_LOG_LENGTH)
         self.closing = asyncio.Event()
@@ -107,8 +108,9 @@ class Emulator:
         return {name: actor.spent_usd for name, actor in self.actors.items()}
 
     def served_by(self, provider: str) -> list[EmulatedModel]:
-        """The models that can be asked under this label."""
-        return [actor.model for actor in self.actors.values() if actor.model.provider in ("", provider)]
+        """The models that can be asked under this label now."""
+        known = (actor.model for actor in self.actors.values() if actor.model.provider in ("", provider))
+        return [model for model in known if model.name not in self.absent]
 
     def break_model(self, name: str, step: Step) -> None:
         """Every request for this model meets this step until it is mended; its script waits meanwhile."""

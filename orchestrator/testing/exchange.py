@@ -23,7 +23,7 @@ __all__ = [
     "tokens_in",
 ]
 
-Operation = Literal["chat", "embed", "models", "model", "version"]
+Operation = Literal["chat", "embed", "models", "model", "version", "pull"]
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _PIECE = re.compile(r"\S+\s*|\s+")

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from orchestrator.testing.actor import Actor
 from orchestrator.testing.behaviour import HTML, CutStream, Drop, Fail, Garbage, Hang, InBandError, Step
-from orchestrator.testing.dialects import dialect_of
+from orchestrator.testing.dialects import dialect_of, ollama
 from orchestrator.testing.emulator import LogEntry
 from orchestrator.testing.exchange import Answer, Asked, ErrorReply, dumps, tokens_in
 from orchestrator.testing.vectors import embed
@@ -90,6 +90,10 @@ class _Visit:
         actor = emulator.actors.get(asked.model)
         if actor is not None and actor.model.provider not in ("", self._provider):
             actor = None
+        if asked.operation == "pull":
+            return await self._pull(actor)
+        if asked.model in emulator.absent:
+            actor = None
         if actor is not None and asked.operation in ("chat", "embed"):
             return await self._work(actor)
         failed = await self._misbehave(emulator.broken.get(("provider", self._provider)))
@@ -160,6 +164,25 @@ class _Visit:
                 return self._send(200, self._in_band(step).body)
             case _:
                 return None
+
+    async def _pull(self, actor: Actor | None) -> web.StreamResponse:
+        """A download, told step by step at the pace of the model's latency; a broken model's breaks as it says."""
+        emulator = self._emulator
+        emulator.requests[f"pull {self._asked.model}"] += 1
+        step = None if actor is None else emulator.broken.get(("model", actor.model.name)) or actor.next_step()
+        failed = await self._misbehave(step)
+        if failed is not None:
+            return failed
+        frames = ollama.not_in_library() if actor is None else ollama.pulled(actor.model)
+        said = frames.pieces[: getattr(step, "after_chunks", None)]
+        self._note(200)
+        response = await self._wire.begin(frames.content_type)
+        await self._wire.speak(response, said, pause_s=0.0 if actor is None else actor.model.latency_s)
+        if not isinstance(step, CutStream):
+            await response.write(frames.tail)
+            emulator.absent.discard(self._asked.model)
+        await response.write_eof()
+        return response
 
     async def _whole(self, answer: Answer, step: Step | None) -> web.StreamResponse:
         reply = self._dialect.reply(answer)

@@ -6,13 +6,22 @@ import pytest
 
 from orchestrator.models.money.accounts import Hold, MemoryAccounts, Standing
 from orchestrator.models.money.bookkeeper import Bookkeeper
+from orchestrator.state.accounts import SharedAccounts
+from orchestrator.state.memory import MemoryState
+from orchestrator.state.sqlite import SQLiteState
+from orchestrator.testing import FakeClock
 
 
-@pytest.fixture(params=["memory", "memory with a ledger"])
+@pytest.fixture(params=["memory", "memory with a ledger", "shared", "shared in SQLite"])
 def accounts(request, tmp_path):
     """Each implementation, empty."""
     if request.param == "memory":
         yield MemoryAccounts()
+        return
+    if request.param.startswith("shared"):
+        store = SQLiteState(tmp_path / "state.db") if "SQLite" in request.param else MemoryState()
+        yield SharedAccounts(store, FakeClock())
+        store.close()
         return
     keeper = Bookkeeper(tmp_path / "state" / "ledger.sqlite3")
     yield MemoryAccounts(keeper)

@@ -12,139 +12,34 @@ from orchestrator.caches.levels import DiskLevel, MemoryLevel, RedisLevel
 from orchestrator.caches.memory import MemoryStore
 from orchestrator.caches.redis import RedisStore
 from orchestrator.core.cache import ModelCache
-from orchestrator.core.caching.keys import label
 from orchestrator.core.caching.levels import Which
 from orchestrator.core.messages import Request
+from orchestrator.testing.contracts import CacheLevelContract
+from orchestrator.testing.contracts.cache_level import KEY
 
 LEVELS = ("memory", "disk", "redis")
-KEY = f"{label('m')}.{label('t')}.{'0' * 64}"
-OTHER = f"{label('n')}.{label('t')}.{'1' * 64}"
-STRANGE = "a\n*{}\0 ünïcode"
 
 
-@pytest.fixture(params=LEVELS)
-async def level(request, tmp_path, redis_server):  # noqa: F811 - the fixture
-    """Each level, empty, closed afterwards."""
-    made = {
-        "memory": MemoryStore,
-        "disk": lambda: DiskStore(directory=tmp_path),
-        "redis": lambda: RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=30),
-    }[request.param]()
-    yield made
-    await made.close()
+class TestMemory(CacheLevelContract):
+    """The memory of this process."""
+
+    make = MemoryStore
 
 
-@pytest.mark.parametrize("key", [KEY, STRANGE, ""], ids=["ours", "strange", "empty"])
-@pytest.mark.parametrize("value", [b"", b"\0\xff", b"x" * 200_000], ids=["empty", "binary", "long"])
-async def test_what_was_put_is_read(level, key, value):
-    """At once, and still when it is written."""
-    level.put(key, value, 60)
-    assert await level.read(key) == value
-    await level.flush()
-    assert await level.read(key) == value
+class TestDisk(CacheLevelContract):
+    """SQLite in a folder."""
+
+    @pytest.fixture
+    def new_level(self, tmp_path):
+        return DiskStore(directory=tmp_path)
 
 
-async def test_what_was_never_put_is_not_there(level):
-    """None stands for a miss, and for nothing else."""
-    assert await level.read(KEY) is None
-    assert level.peek(KEY) is None
+class TestRedis(CacheLevelContract):
+    """A real server."""
 
-
-async def test_the_last_value_counts(level):
-    """Before and after the writing."""
-    for value in (b"1", b"2", b"3"):
-        level.put(KEY, value, 60)
-    assert await level.read(KEY) == b"3"
-    await level.flush()
-    level.put(KEY, b"4", 60)
-    await level.flush()
-    assert await level.read(KEY) == b"4"
-
-
-@pytest.mark.parametrize("ttl_s", [0.0, -1.0])
-async def test_a_life_of_nothing_is_no_life(level, ttl_s):
-    """What has expired already is not there."""
-    level.put(KEY, b"x", ttl_s)
-    await level.flush()
-    assert await level.read(KEY) is None
-
-
-@pytest.mark.parametrize(
-    ("which", "left"),
-    [
-        (Which(key=KEY), {OTHER, STRANGE}),
-        (Which(model=label("m")), {OTHER, STRANGE}),
-        (Which(model=label("n")), {KEY, STRANGE}),
-        (Which(tenant=label("t")), {STRANGE}),
-        (Which(tag=label("faq")), {KEY, STRANGE}),
-        (Which(tag=label("faq"), model=label("m")), {KEY, OTHER, STRANGE}),
-        (Which(model=label("*")), {KEY, OTHER, STRANGE}),
-    ],
-    ids=["key", "model", "tagged model", "tenant", "tag", "tag of another model", "nothing"],
-)
-async def test_dropping_takes_what_matches_and_nothing_else(level, which, left):
-    """By key, model, tenant and tag, and all given parts must match."""
-    level.put(KEY, b"1", 60)
-    level.put(OTHER, b"2", 60, (label("faq"),))
-    level.put(STRANGE, b"3", 60)
-    await level.flush()
-    assert await level.drop(which) == 3 - len(left)
-    assert {key for key in (KEY, OTHER, STRANGE) if await level.read(key) is not None} == left
-
-
-async def test_what_is_dropped_before_it_is_written_stays_away(level):
-    """No write overtakes its own deletion."""
-    level.put(KEY, b"1", 60)
-    await level.drop(Which(key=KEY))
-    await level.flush()
-    assert await level.read(KEY) is None
-
-
-async def test_clearing_takes_everything(level):
-    """And the level goes on."""
-    for key in (KEY, OTHER, STRANGE):
-        level.put(key, b"1", 60, (label("faq"),))
-    await level.clear()
-    assert [await level.read(key) for key in (KEY, OTHER, STRANGE)] == [None] * 3
-    level.put(KEY, b"2", 60)
-    assert await level.read(KEY) == b"2"
-
-
-async def test_a_closed_level_may_be_used_again(level):
-    """Closing lets go of files and connections, not of the right to open them."""
-    level.put(KEY, b"1", 60)
-    await level.close()
-    await level.close()
-    assert await level.read(KEY) == b"1"
-
-
-async def test_many_at_once_do_not_mix(level):
-    """A thousand writers and readers at the same time."""
-    for number in range(1000):
-        level.put(f"k{number}", b"%d" % number, 60)
-    await level.flush()
-    found = await asyncio.gather(*(level.read(f"k{number}") for number in range(1000)))
-    assert found == [b"%d" % number for number in range(1000)]
-    assert level.figures().faults == 0
-
-
-def test_a_level_serves_one_event_loop_after_another(tmp_path, redis_server):  # noqa: F811 - the fixture
-    """The blocking facade runs in a loop of its own."""
-    levels = [
-        MemoryStore(),
-        DiskStore(directory=tmp_path),
-        RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=30),
-    ]
-
-    async def use(level, value):
-        found = await level.read(KEY)
-        level.put(KEY, value, 60)
-        await level.close()
-        return found
-
-    for level in levels:
-        assert asyncio.run(use(level, b"1")) is None
-        assert asyncio.run(use(level, b"2")) == b"1"
+    @pytest.fixture
+    def new_level(self, redis_server):  # noqa: F811 - the fixture
+        return RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=30)
 
 
 # the faces towards aiocache

@@ -1,5 +1,6 @@
 """What every source of models promises, whatever is sent to it."""
 
+import asyncio
 import json
 
 import pytest
@@ -20,8 +21,10 @@ from orchestrator.integrations.dialects.anthropic import Anthropic
 from orchestrator.integrations.dialects.google import Google
 from orchestrator.integrations.dialects.ollama import Ollama, read_facts
 from orchestrator.integrations.dialects.openai_chat import OpenAIChat
+from orchestrator.integrations.transport import close_sessions
 from orchestrator.models.portal import portal
 from orchestrator.testing import EmulatedModel, Emulator
+from orchestrator.testing.contracts import ModelSourceContract
 
 KEY = "sk-0123456789-shown-by-nobody"
 DOCUMENTS = {
@@ -38,39 +41,50 @@ def town():
 
 
 @pytest.fixture(params=["openai", "anthropic", "google", "groq", "openrouter", "ollama", *DOCUMENTS])
-def source(request, town, tmp_path):
+async def source(request, town, tmp_path):
     """Each kind, over a list of two models."""
-    if request.param in DOCUMENTS:
-        kind, document = DOCUMENTS[request.param]
-        place = tmp_path / "document.json"
+    yield made(request.param, town, tmp_path)
+    await close_sessions()
+
+
+def made(kind, town, folder):
+    """A source of that kind, which finds `a` and `b`."""
+    if kind in DOCUMENTS:
+        of_kind, document = DOCUMENTS[kind]
+        place = folder / "document.json"
         place.write_text(json.dumps(document))
-        return kind(place)
-    if request.param == "ollama":
+        return of_kind(place)
+    if kind == "ollama":
         return OllamaSource(town.base_url("ollama"))
-    address = town.base_url(request.param if request.param in ("anthropic", "google") else "openai")
-    if request.param == "openrouter":
+    address = town.base_url(kind if kind in ("anthropic", "google") else "openai")
+    if kind == "openrouter":
         return OpenRouterSource(base_url=address)
-    return ProviderAPISource(request.param, api_key=KEY, base_url=address)
+    return ProviderAPISource(kind, api_key=KEY, base_url=address)
 
 
-def test_both_doors_lead_to_the_same_models(source):
+class TestSources(ModelSourceContract):
+    """All that ship."""
+
+    secrets = (KEY,)
+
+    @pytest.fixture
+    def source(self, source):
+        return source
+
+
+async def test_both_doors_lead_to_the_same_models(source):
     """Awaited or not, the same ids, each once; the plain door gives models."""
-    found = portal.run(source.fetch)
-    assert [model.id for model in found.models] == [model.id for model in source.discover_models()]
+    found = await source.fetch()
+    plainly = await asyncio.to_thread(source.discover_models)
+    assert [model.id for model in found.models] == [model.id for model in plainly]
     assert [model.name for model in found.models] == ["a", "b"]
     assert found.dropped == {}
 
 
-def test_a_source_keeps_its_key_and_follows_no_address(source, town):
-    """The key is in no repr and no description; the only address is the one that was given."""
-    found = portal.run(source.fetch)
-    assert KEY not in repr(source) + repr(found) + repr([model.model_dump() for model in found.models])
+async def test_a_source_follows_no_address(source, town):
+    """The only one is that which was given."""
+    found = await source.fetch()
     assert all(model.base_url is None or model.base_url.startswith(town.url) for model in found.models)
-
-
-def test_a_source_says_how_long_to_wait_for_it(source):
-    """So that a discovery can bound it."""
-    assert 0 < source.limit_s < 600
 
 
 # whatever is sent

@@ -1,12 +1,13 @@
 """What every store of descriptions does, whatever it is made of."""
 
-import json
 import os
 import sqlite3
 
 import pytest
 
 from orchestrator.models.storage import JSONFile, SQLiteFile, StorageError, store_at
+from orchestrator.testing.contracts import ModelStoreContract
+from orchestrator.testing.contracts.model_store import records
 
 KINDS = {"models.json": JSONFile, "models.sqlite": SQLiteFile}
 
@@ -17,36 +18,22 @@ def path(request, tmp_path):
     return tmp_path / "deeper" / request.param
 
 
-def records(*ids, **facts):
-    """Records as the keeper writes them."""
-    return {one: json.dumps({"id": one, **facts}) for one in ids}
-
-
 def test_the_path_decides_what_it_is(path):
     """A path that ends in .sqlite or .db is SQLite, any other JSON."""
     assert type(store_at(path)) is KINDS[path.name]
     assert type(store_at(str(path.with_suffix(".db")))) is SQLiteFile
 
 
-def test_nothing_written_reads_as_nothing(path):
-    """A place where nothing was ever written is empty, and reading does not make it."""
-    assert store_at(path).read() == {}
-    assert not path.exists()
+class TestJSON(ModelStoreContract):
+    """One file to read and edit."""
+
+    make = staticmethod(lambda folder: JSONFile(folder / "models.json"))
 
 
-def test_what_is_written_is_read_in_its_order(path):
-    """Ids, facts and order survive, and another object reads them too."""
-    store_at(path).write(records("b", "a", note="ü"), changed=["b", "a"], gone=())
-    assert list(store_at(path).read().items()) == [("b", {"id": "b", "note": "ü"}), ("a", {"id": "a", "note": "ü"})]
+class TestSQLite(ModelStoreContract):
+    """For many."""
 
-
-def test_a_later_write_changes_and_removes(path):
-    """A changed record keeps its place, a gone one is gone."""
-    store = store_at(path)
-    store.write(records("a", "b", "c"), changed=["a", "b", "c"], gone=())
-    later = {**records("a", note=1), **records("c")}
-    store.write(later, changed=["a"], gone=["b"])
-    assert store.read() == {"a": {"id": "a", "note": 1}, "c": {"id": "c"}}
+    make = staticmethod(lambda folder: SQLiteFile(folder / "models.sqlite"))
 
 
 def test_what_a_later_release_wrote_is_refused_and_kept(path):

@@ -1,7 +1,6 @@
 """Every kind of model keeps the contract: a user's own, an adapted provider, and each dialect over HTTP."""
 
 import pytest
-from model_contract import ANSWER, ModelContract
 
 from orchestrator.core.info import ModelInfo
 from orchestrator.core.model import Model
@@ -16,6 +15,15 @@ from orchestrator.integrations import (
 from orchestrator.integrations.base_provider import ProvidedModel
 from orchestrator.integrations.transport import close_sessions
 from orchestrator.testing import EmulatedModel, Emulator, Say
+from orchestrator.testing.contracts import ModelContract
+
+ANSWER = "The answer is 42, as everybody knows."
+
+
+class Answering(ModelContract):
+    """The suite, where the answer is known to the letter."""
+
+    answer = ANSWER
 
 
 class TwoMethods(Model):
@@ -61,39 +69,31 @@ class Wrapped(OpenAIModel):
             yield chunk
 
 
-class TestTwoMethods(ModelContract):
+class TestTwoMethods(Answering):
     """A custom model as the guide has it."""
 
-    @pytest.fixture
-    def model(self):
-        return TwoMethods(id="custom/it")
+    make = staticmethod(lambda: TwoMethods(id="custom/it"))
 
 
-class TestStreams(ModelContract):
+class TestStreams(Answering):
     """A custom model that streams."""
 
-    @pytest.fixture
-    def model(self):
-        return Streams(id="custom/it")
+    make = staticmethod(lambda: Streams(id="custom/it"))
 
 
-class TestNotAsync(ModelContract):
+class TestNotAsync(Answering):
     """A custom model without `async`."""
 
-    @pytest.fixture
-    def model(self):
-        return NotAsync(id="custom/it")
+    make = staticmethod(lambda: NotAsync(id="custom/it"))
 
 
-class TestProvided(ModelContract):
+class TestProvided(Answering):
     """A `BaseProvider` behind its adapter."""
 
-    @pytest.fixture
-    def model(self):
-        return ProvidedModel(ModelInfo(id="custom/it", api_key="k"), Blocking)
+    make = staticmethod(lambda: ProvidedModel(ModelInfo(id="custom/it", api_key="k"), Blocking))
 
 
-class OverHTTP(ModelContract):
+class OverHTTP(Answering):
     """A model of the emulator that always says the same."""
 
     provider = "openai"

@@ -5,8 +5,42 @@ import pytest
 from orchestrator.core.info import ModelConstraints
 from orchestrator.integrations.rate_headers import Allowance, Allowances
 from orchestrator.models.limits.buckets import CoupledBuckets
+from orchestrator.state.memory import MemoryState
+from orchestrator.state.rates import SharedRates
 
-KINDS = {"in memory": CoupledBuckets}
+
+def shared(limits, now):
+    """Limits that other processes share, in a store whose time is the caller's."""
+    return SharedOverTime(SharedRates(MemoryState(clock=ON_TIME)).maker("model m")(limits, now))
+
+
+class OnTime:
+    """The clock of the store: the moment that a caller told last."""
+
+    now = 0.0
+
+    def time(self):
+        return self.now
+
+
+ON_TIME = OnTime()
+
+
+class SharedOverTime:
+    """Sets the store's clock to the moment of each question."""
+
+    def __init__(self, limits):
+        self.limits = limits
+
+    def __getattr__(self, verb):
+        def ask(*arguments, **options):
+            ON_TIME.now = arguments[-1]
+            return getattr(self.limits, verb)(*arguments, **options)
+
+        return ask
+
+
+KINDS = {"in memory": CoupledBuckets, "shared": shared}
 
 
 @pytest.fixture(params=KINDS.values(), ids=KINDS)

@@ -5,7 +5,6 @@ import math
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from selector_contract import ARMS, BAD_QUALITIES, SelectorContract, numbers_in, rng
 
 from orchestrator.selectors import (
     CascadeSelector,
@@ -23,12 +22,14 @@ from orchestrator.selectors import (
     UCBModelSelector,
     WeightedSelector,
 )
+from orchestrator.testing.contracts import SelectorContract
+from orchestrator.testing.contracts.selector_play import ARMS, BAD_QUALITIES, numbers_in, rng
 
 
 class TestPool(SelectorContract):
     """The pool model."""
 
-    make = staticmethod(PoolSelector)
+    make = PoolSelector
 
 
 class TestPoolWithAFloor(SelectorContract):
@@ -66,31 +67,31 @@ class TestPoolWithItsChangeTest(SelectorContract):
 class TestKLUCB(SelectorContract):
     """KL-UCB+."""
 
-    make = staticmethod(KLUCBSelector)
+    make = KLUCBSelector
 
 
 class TestCategory(SelectorContract):
     """Without a category on the requests."""
 
-    make = staticmethod(CategorySelector)
+    make = CategorySelector
 
 
 class TestGaussianThompson(SelectorContract):
     """Normal draws."""
 
-    make = staticmethod(GaussianThompsonSelector)
+    make = GaussianThompsonSelector
 
 
 class TestEpsilonGreedy(SelectorContract):
     """Lots."""
 
-    make = staticmethod(EpsilonGreedySelector)
+    make = EpsilonGreedySelector
 
 
 class TestRoundRobin(SelectorContract):
     """Turns."""
 
-    make = staticmethod(RoundRobinSelector)
+    make = RoundRobinSelector
 
 
 class TestWeighted(SelectorContract):
@@ -104,25 +105,25 @@ class TestWeighted(SelectorContract):
 class TestLinUCB(SelectorContract):
     """Without features on the requests."""
 
-    make = staticmethod(LinUCBSelector)
+    make = LinUCBSelector
 
 
 class TestLinTS(SelectorContract):
     """The same with draws."""
 
-    make = staticmethod(LinTSSelector)
+    make = LinTSSelector
 
 
 class TestCascade(SelectorContract):
     """Rungs of one price."""
 
-    make = staticmethod(CascadeSelector)
+    make = CascadeSelector
 
 
 class TestUCB(SelectorContract):
     """The default."""
 
-    make = staticmethod(UCBModelSelector)
+    make = UCBModelSelector
 
 
 class TestUCBThatForgets(SelectorContract):
@@ -136,19 +137,19 @@ class TestUCBThatForgets(SelectorContract):
 class TestThompson(SelectorContract):
     """Draws."""
 
-    make = staticmethod(ThompsonSelector)
+    make = ThompsonSelector
 
 
 class TestCostBased(SelectorContract):
     """Without a limit, and with one that all arms keep."""
 
-    make = staticmethod(CostBasedSelector)
+    make = CostBasedSelector
 
 
 class TestPerformance(SelectorContract):
     """Without limits."""
 
-    make = staticmethod(PerformanceSelector)
+    make = PerformanceSelector
 
 
 class TestPerformanceWithLimits(SelectorContract):

@@ -117,6 +117,7 @@ BAD_USAGES = {
 # fmt: off
 CONTENT = [
     broken(44, "truncated JSON", raw(json.dumps(whole()).encode()[:60])),
+    broken(44, "the beginning of a stream instead of an answer", raw(b'{"message":{"role":"assistant","content":"All "},"done":false}'), variant="Ollama", provider="ollama"),
     broken(45, "a page of HTML", raw(PAGE), "server", variant="200"),
     broken(45, "a page of HTML", [Head(500, {"Content-Type": "text/html"}, length=len(PAGE)), Send(PAGE)], "server", variant="500"),
     fine(46, "right JSON, wrong content type", raw(json.dumps(whole()).encode(), "text/plain")),

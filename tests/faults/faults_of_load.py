@@ -35,8 +35,10 @@ ELSEWHERE = [
     Proven(93, "probes that cost", "lists of models, which are free; paid ones stay below 1 % of what is spent", "models/test_probes.py::test_a_paid_probe_is_a_call_and_stays_below_one_per_cent"),
     Proven(94, "the checks die", "started again, and seen in the health", "models/test_probes.py::test_checks_that_die_are_started_again_and_seen"),
     Proven(95, "a rating that is no number in [0, 1]", "refused, nothing changes", "models/test_ratings.py::test_what_is_no_quality_is_refused_and_changes_nothing"),
+    Proven(95, "a latency, cost or count that is NaN, infinite or negative", "dropped and counted; every figure stays a number", "reliability/test_numbers.py::test_poisoned_outcomes_leave_every_figure_a_number"),
     Proven(96, "ratings late, twice, for nobody's answer", "counted once; memory bounded by count and age", "models/test_ratings.py::test_memory_of_answers_is_bounded_by_count_and_age"),
     Proven(97, "a reload with a bad file", "the old settings stay", "settings/test_reloading.py::test_a_bad_file_changes_nothing"),
     Proven(98, "a plug-in raises", "a failure with its name; routing goes on", "models/test_health.py::test_a_health_check_that_raises_is_a_failure_with_its_name"),
+    Proven(98, "a plug-in blocks the event loop for a second", "health says so (`health.loop_lag`); nobody is blamed, calls go on", "reliability/test_blocked_loop.py::test_a_plug_in_that_holds_the_loop_up_is_seen_and_nobody_is_blamed"),
 ]
 # fmt: on

@@ -122,7 +122,7 @@ def test_no_provider_shows_its_key(cls):
 def test_the_classes_above_are_all():
     """A new provider is added to the test."""
     assert {cls.__name__ for cls in provider_classes()} <= {
-        "AnthropicModel", "AzureOpenAIModel", "CompatibleModel", "GoogleModel", "HuggingFaceModel", "OllamaModel", "OpenAIModel"
+        "AnthropicModel", "AzureOpenAIModel", "CompatibleModel", "GoogleModel", "HuggingFaceModel", "LazyHuggingFaceModel", "LazyOllamaModel", "LocalHuggingFaceModel", "OllamaModel", "OpenAIModel"
     }  # fmt: skip
 
 

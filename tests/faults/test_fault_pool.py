@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from orchestrator.errors import CapacityError
+from orchestrator.errors import CapacityError, ProviderConnectionError
 from orchestrator.integrations import OpenAIModel, close_sessions
 from orchestrator.models.model_registry import ModelRegistry
 from orchestrator.testing import Answer, Drip, FaultServer, HangUp, Head, Reset, Send
@@ -50,6 +50,34 @@ async def test_a_stale_connection_of_a_stream_is_replaced_too(server, registry):
     await registry.generate_response("one")
     assert "".join([chunk.text async for chunk in registry.stream_response("two")]) == "All is well."
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_ten_stale_connections_at_once_are_all_replaced(server, registry, streamed):
+    """Whoever meets one goes out on a new connection, not on the next stale one; nobody is told."""
+
+    async def text():
+        if streamed:
+            return "".join([chunk.text async for chunk in registry.stream_response("again")])
+        return (await registry.generate_response("again")).text
+
+    first = [registry.generate_response(f"question {number}") for number in range(10)]
+    await asyncio.gather(*first)
+    assert server.connections == 10
+    server.script(*[Reset()] * 10)
+    assert await asyncio.gather(*(text() for _ in range(10))) == ["All is well."] * 10
+    assert registry["m"].metrics.failures == 0
+    assert len(server.requests) == 30
+
+
+async def test_a_server_that_hangs_up_on_everybody_is_asked_twice_and_then_once(server, registry):
+    """The first time the connection may have been stale; after a new one too, it is the server's doing."""
+    await registry.generate_response("one")
+    server.break_with(HangUp())
+    for _ in range(3):
+        with pytest.raises(ProviderConnectionError):
+            await registry["m"].generate_response("two", max_attempts=1)
+    assert len(server.requests) == 1 + 2 + 1 + 1
 
 
 async def test_a_connection_that_broke_is_not_used_again(server, registry):

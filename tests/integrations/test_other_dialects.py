@@ -280,11 +280,13 @@ async def test_tgi_is_spoken_to_in_its_own_words(tiny):
     assert (tiny.last["path"], chunks[-1].finish_reason) == ("/generate_stream", "stop")
 
 
-async def test_a_model_in_this_process_says_what_it_needs():
-    """device= is for local transformers."""
+async def test_a_model_in_this_process_says_what_it_needs(monkeypatch):
+    """device= is for local transformers, which are an extra."""
+    monkeypatch.setattr("orchestrator.integrations.local.loader.find_spec", lambda _: None)
     model = HuggingFaceModel("gpt2", device="cpu", api_key="hf_test")
-    with pytest.raises(ModelProviderError, match="transformers"):
+    with pytest.raises(ModelProviderError, match=r"transformers, torch missing: pip install .*\[huggingface\]"):
         await model.send(Request.of("Hello"))
+    await model.cleanup()
 
 
 # Azure and the compatible

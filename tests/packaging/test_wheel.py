@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 import venv
@@ -12,22 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from wheels import bare_environment, run
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("pyproject.toml", "README.md", "LICENSE")
 LEAST_SETUPTOOLS = 77
-
-
-def run(*command, cwd, env=None):
-    """What a command prints; its errors are shown where it fails."""
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def bare_environment():
-    """The environment without what would lead back to the checkout."""
-    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
 
 
 @pytest.fixture(scope="session")

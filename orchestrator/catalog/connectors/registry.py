@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from functools import partial
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, Self
 
 from orchestrator.catalog.connector import Connector
-from orchestrator.errors import ConfigurationError, ModelProviderError, did_you_mean
+from orchestrator.core.plug_ins import PlugInGroup
+from orchestrator.errors import ConfigurationError, did_you_mean
 
-__all__ = ["CONNECTORS", "GROUP", "ConnectorRegistry"]
-
-GROUP = "orchestrator.connectors"  # the entry points of built-in connectors and of plug-ins
+__all__ = ["CONNECTORS", "PLUG_INS", "ConnectorRegistry"]
 
 CONNECTORS: dict[str, str] = {
     "anthropic": "orchestrator.catalog.connectors.anthropic:AnthropicConnector",
@@ -25,6 +22,14 @@ CONNECTORS: dict[str, str] = {
     "openrouter": "orchestrator.catalog.connectors.openrouter:OpenRouterConnector",
     "pydantic_ai": "orchestrator.catalog.connectors.pydantic_ai:PydanticAIConnector",
 }
+
+
+def _unfit(found: Any) -> str | None:
+    fits = issubclass(found, Connector) if isinstance(found, type) else callable(found)
+    return None if fits else f"{found!r:.80} makes no Connector"
+
+
+PLUG_INS = PlugInGroup("orchestrator.connectors", CONNECTORS, unfit=_unfit)
 
 
 class UnknownConnectorError(ConfigurationError, KeyError):
@@ -49,9 +54,7 @@ class ConnectorRegistry(MutableMapping[str, Connector]):
     def built_in(cls) -> Self:
         """All that ship, and those of installed plug-ins."""
         registry = cls()
-        points = {point.name: point for point in entry_points(group=GROUP) if point.name not in CONNECTORS}
-        registry._loaders = {name: partial(_plug_in, point) for name, point in points.items()}
-        registry._loaders |= {name: partial(_class_at, place) for name, place in CONNECTORS.items()}
+        registry._loaders = {name: partial(PLUG_INS.load, name) for name in PLUG_INS}
         return registry
 
     def register(self, connector: Connector) -> None:
@@ -62,7 +65,7 @@ class ConnectorRegistry(MutableMapping[str, Connector]):
         if name not in self._made:
             if name not in self._loaders:
                 raise UnknownConnectorError(f"no connector {name!r}; {did_you_mean(str(name), sorted(self))}")
-            self._made[name] = self._loaders[name]()()
+            self[name] = self._loaders[name]()()
         return self._made[name]
 
     def __setitem__(self, name: str, connector: Connector) -> None:
@@ -87,17 +90,3 @@ class ConnectorRegistry(MutableMapping[str, Connector]):
 
     def __repr__(self) -> str:
         return f"<ConnectorRegistry of {', '.join(self)}>"
-
-
-def _class_at(place: str) -> Any:
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
-
-
-def _plug_in(point: Any) -> Any:
-    try:
-        return point.load()
-    except Exception as fault:  # a plug-in's import may fail in any way
-        raise ModelProviderError(
-            f"connector {point.name!r} ({point.value}) cannot be loaded: {type(fault).__name__}"
-        ) from fault

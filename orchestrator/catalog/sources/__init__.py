@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
-from orchestrator.catalog.source import ModelSource
-from orchestrator.errors import ConfigurationError, ModelProviderError, did_you_mean
+from orchestrator.catalog.source import Found, ModelSource
+from orchestrator.core.plug_ins import PlugInGroup
+from orchestrator.errors import ConfigurationError, did_you_mean
 
-__all__ = ["CATALOGUES", "GROUP", "SOURCES", "source_named", "source_names"]
-
-GROUP = "orchestrator.sources"  # the entry points of built-in sources and of plug-ins
+__all__ = ["CATALOGUES", "PLUG_INS", "SOURCES", "LeftOutSource", "source_named", "source_names"]
 
 SOURCES: dict[str, str] = {
     "huggingface": "orchestrator.catalog.sources.huggingface:HuggingFaceSource",
@@ -24,11 +20,19 @@ SOURCES: dict[str, str] = {
 CATALOGUES = frozenset({"litellm", "models.dev"})  # documents about what others serve; any other source serves itself
 
 
+def _unfit(found: Any) -> str | None:
+    fits = issubclass(found, ModelSource) if isinstance(found, type) else callable(found)
+    return None if fits else f"{found!r:.80} makes no ModelSource"
+
+
+PLUG_INS = PlugInGroup("orchestrator.sources", SOURCES, unfit=_unfit)
+
+
 def source_names() -> list[str]:
     """Every name that `source_named` accepts."""
     from orchestrator.integrations.providers import known_providers
 
-    return sorted({*SOURCES, *_plug_ins(), *known_providers()} - {"compatible"})
+    return sorted({*PLUG_INS, *known_providers()} - {"compatible"})
 
 
 def source_named(name: str, **options: Any) -> ModelSource:
@@ -39,14 +43,22 @@ def source_named(name: str, **options: Any) -> ModelSource:
     """
     from orchestrator.catalog.sources.provider import ProviderAPISource
 
-    if name in SOURCES:
-        home, _, attribute = SOURCES[name].partition(":")
-        return _made(getattr(import_module(home), attribute), name, options)
-    if name in _plug_ins():
-        return _made(_loaded(name), name, options)
+    if name in PLUG_INS:
+        return _made(PLUG_INS.load(name), name, options)
     if name not in source_names():
         raise ConfigurationError(f"no source {name!r}; {did_you_mean(name, source_names())}")
     return ProviderAPISource(name, **options)
+
+
+class LeftOutSource(ModelSource):
+    """A source that could not be made: it lists nothing, and says why to those who ask."""
+
+    def __init__(self, fault: Exception) -> None:
+        self._fault = fault
+
+    async def fetch(self) -> Found:
+        """Raise what went wrong."""
+        raise self._fault
 
 
 def _made(cls: Any, name: str, options: dict[str, Any]) -> ModelSource:
@@ -54,17 +66,3 @@ def _made(cls: Any, name: str, options: dict[str, Any]) -> ModelSource:
     if not isinstance(source, ModelSource):
         raise ConfigurationError(f"source {name!r} is a {type(source).__name__}: subclass ModelSource")
     return source
-
-
-@cache
-def _plug_ins() -> dict[str, Any]:
-    """The entry points of installed plug-ins by name; none of them is loaded by this."""
-    return {point.name: point for point in entry_points(group=GROUP)}
-
-
-def _loaded(name: str) -> Any:
-    point = _plug_ins()[name]
-    try:
-        return point.load()
-    except Exception as fault:  # a plug-in's import may fail in any way
-        raise ModelProviderError(f"source {name!r} ({point.value}) cannot be loaded: {type(fault).__name__}") from fault

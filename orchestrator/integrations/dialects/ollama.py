@@ -64,6 +64,8 @@ class Ollama:
         body = as_object(body)
         if not isinstance(body.get("message"), dict) and not isinstance(body.get("response"), str):
             raise MalformedResponseError("the reply has neither message nor response")
+        if body.get("done") is False:
+            raise MalformedResponseError("the reply is the beginning of a stream, not an answer")
         text, thought, calls = _said(body)
         raw = body.get("done_reason")
         return Reply(

@@ -25,6 +25,8 @@ BASE = ""
 REQUEST_ID = ""
 
 _NS_PER_TOKEN = 10_000_000
+_PARTS = 4  # in which a download is told
+_DIGEST = "0123456789abcdef"
 _OLD = "old"  # /api/embeddings: one prompt, one vector
 
 # kind: status, message
@@ -51,6 +53,9 @@ def read(method: str, path: str, query: str, body: bytes) -> Asked | None:  # no
         return _chat(json.loads(body))
     if path in ("/api/embed", "/api/embeddings"):
         return _embed(json.loads(body))
+    if path == "/api/pull":
+        given = json.loads(body)
+        return Asked("pull", given.get("model") or given["name"], stream=given.get("stream", True))
     if path == "/api/show":
         given = json.loads(body)
         return Asked("model", given.get("model") or given["name"])
@@ -167,6 +172,24 @@ def model(model: EmulatedModel) -> dict[str, Any]:
     facts = {"general.architecture": "emulated", "emulated.context_length": model.context_window}
     details = {"format": "gguf", "family": "emulated"}
     return {"details": details, "model_info": facts, "capabilities": ["completion", "tools", "embedding"]}
+
+
+def pulled(model: EmulatedModel) -> Frames:
+    """The steps of a download, the last one its success."""
+    total = model.download_bytes
+    steps: list[dict[str, Any]] = [{"status": "pulling manifest"}]
+    for part in range(_PARTS + 1):
+        layer = {"status": f"pulling {_DIGEST}", "digest": f"sha256:{_DIGEST * 4}", "total": total}
+        steps.append(layer | ({"completed": total * part // _PARTS} if part else {}))
+    steps += [{"status": "verifying sha256 digest"}, {"status": "writing manifest"}]
+    return Frames(b"", [_line(step) for step in steps], _line({"status": "success"}), "application/x-ndjson")
+
+
+def not_in_library() -> Frames:
+    """What comes of a name that nobody has published: a 200, and then an error."""
+    text = "pull model manifest: file does not exist"
+    lines = [_line({"status": "pulling manifest"}), _line({"error": text})]
+    return Frames(b"", lines, b"", "application/x-ndjson")
 
 
 def limit_headers(limits: Limits, now_s: float) -> dict[str, str]:  # noqa: ARG001 - Ollama tells nothing
