@@ -25,7 +25,7 @@ OUR_CODE = [
 
 # a room may import from its own floor's room and from the floors below
 FLOORS = [
-    {"errors", "core"},
+    {"conduct", "errors", "core"},
     {"selectors", "caches", "integrations", "settings"},
     {"models", "state"},
     {"catalog", "evaluation", "telemetry"},

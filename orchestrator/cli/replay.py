@@ -39,6 +39,12 @@ def replay(
     log: Annotated[
         bool, typer.Option("--log", help="FILE.csv is a log of decisions with a column propensity, not a table.")
     ] = False,
+    journal: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Replay the decisions of a registry's own journal instead.")
+    ] = None,
+    rated_only: Annotated[
+        bool, typer.Option("--rated-only", help="Of a journal, only decisions whose answer was rated.")
+    ] = False,
     choices: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write prompt_id,model of every round to this CSV.")
     ] = None,
@@ -49,12 +55,13 @@ def replay(
 
     It sees only the score and cost of the model it chose, one prompt after the other.
     """
-    from orchestrator.evaluation import read_decisions, replay_log
+    from orchestrator.evaluation import read_decisions, read_journal, replay_log
     from orchestrator.evaluation import replay as play
 
     with plainly(debug=debug):
-        if log:
-            judged = replay_log(read_decisions(data), selector, cost_weight=cost_weight, seed=seed)
+        if log or journal is not None:
+            logged = read_decisions(data) if journal is None else read_journal(journal, rated_only=rated_only)
+            judged = replay_log(logged, selector, cost_weight=cost_weight, seed=seed)
             _write(judged.choices, choices)
             _tell_of_log(judged, as_json=as_json)
             return

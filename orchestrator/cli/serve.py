@@ -134,7 +134,7 @@ async def _serve(
 
     async with _models(where, selector) as registry:
         if state:
-            from orchestrator.state.sharing import share
+            from orchestrator.state.store import share
 
             share(registry, state)
         gateway = Gateway(registry, settings)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttemptCancelledError",
+    "HurriedError",
     "StreamTally",
     "as_provider_error",
     "attempt",
@@ -57,22 +58,29 @@ class AttemptCancelledError(ProviderAPIError):
     error_type = "cancelled"
 
 
+class HurriedError(ProviderTimeoutError):
+    """The caller's time was over before the model's usual time was: too little for this model, and not its fault."""
+
+    kind = "hurried"
+
+
 def new_response_id() -> str:
     """An id that no other answer of this or any other process has."""
     return f"r-{_process}-{next(_serial):x}"
 
 
-def as_provider_error(error: Exception, model: Model) -> ProviderAPIError:
+def as_provider_error(error: Exception, model: Model, *, hurried: bool = False) -> ProviderAPIError:
     """Any failure of a call as the class the caller can act on; foreign text stays in `__cause__`.
 
-    The message of a foreign exception may hold the prompt, so only its class is named.
+    The message of a foreign exception may hold the prompt, so only its class is named. `hurried` says that the model
+    was given less time than it usually takes.
     """
     if isinstance(error, ProviderAPIError):
         error.model_id = error.model_id or model.id
         return error
     known = ProviderAPIError
     if isinstance(error, TimeoutError):
-        known = ProviderTimeoutError
+        known = HurriedError if hurried else ProviderTimeoutError
     elif isinstance(error, OSError):
         known = ProviderConnectionError
     failure = known(f"{model.id!r} failed with {type(error).__name__}", model_id=model.id)
@@ -127,10 +135,14 @@ async def attempt(
 
 
 def _failed(model: Model, error: Exception, latency_s: float, request: Request) -> Outcome:
-    failure = as_provider_error(error, model)
+    failure = as_provider_error(error, model, hurried=_is_less(latency_s, model.metrics.latency_p50))
     return Outcome(
         model_id=model.id, latency_s=latency_s, error=failure, tenant=request.tenant, tags=request.usage_tags
     )
+
+
+def _is_less(latency_s: float, usual_s: float | None) -> bool:
+    return usual_s is not None and latency_s < usual_s
 
 
 def called_off(model: Model, request: Request, latency_s: float, usage: UsageStats | None = None) -> Outcome:
@@ -238,12 +250,16 @@ class StreamTally:
 
     def outcome(self, model: Model, *, reply: Reply | None = None, error: Exception | None = None) -> Outcome:
         """The settled attempt; of one that broke off, what it has consumed is estimated."""
-        failure = None if error is None else as_provider_error(error, model)
+        latency_s = self.clock.monotonic() - self.started
+        failure = None
+        if error is not None:
+            usual_s = model.metrics.ttft_p50 if self.ttft_s is None else model.metrics.latency_p50
+            failure = as_provider_error(error, model, hurried=_is_less(latency_s, usual_s))
         if failure is not None and not failure.text_so_far:
             failure.text_so_far = self.text
         outcome = Outcome(
             model_id=model.id,
-            latency_s=self.clock.monotonic() - self.started,
+            latency_s=latency_s,
             error=failure,
             ttft_s=self.ttft_s,
             response_id=new_response_id(),

@@ -140,18 +140,25 @@ class ModelCache:
         A remembered answer is a copy with `cached` naming its level, a cost of 0 and the time of the look-up. What is
         cut, refused, filtered or broken is never kept, nor what another model said than the key stands for. `asked`,
         the model and the request behind the key, is read by a semantic index only. `patience_s` bounds the wait for
-        somebody else's call; one's own is bounded by `fetch`.
+        somebody else's call, which has the same; one's own is bounded by `fetch`.
         """
         return self._asking.answer(key, fetch, asked=asked, tags=tags, rater=rater, patience_s=patience_s)
 
     def stream(
-        self, key: str, open_stream: Open, *, tags: Sequence[str] = (), rater: Rater | None = None
+        self,
+        key: str,
+        open_stream: Open,
+        *,
+        tags: Sequence[str] = (),
+        rater: Rater | None = None,
+        patience_s: float | None = None,
     ) -> AsyncGenerator[Chunk, None]:
         """The remembered answer piece by piece, or a stream that is recorded while it passes.
 
-        Equal streams under way are one upstream; only one that came to its end is stored, and `answer` finds it too.
+        Equal streams under way with the same `patience_s` are one upstream; only one that came to its end is stored,
+        and `answer` finds it too.
         """
-        return self._asking.stream(key, open_stream, tags=tags, rater=rater)
+        return self._asking.stream(key, open_stream, tags=tags, rater=rater, patience_s=patience_s)
 
     async def embed(
         self,

@@ -61,16 +61,24 @@ class _Limit(TaskLimit):
     """A scope of so many seconds on the loop's own time."""
 
     __slots__ = ("_limit_s", "_watch", "when")
+    _watch: _Watch | None
 
     def __init__(self, limit_s: float | None) -> None:
         self._limit_s = limit_s
 
     def __enter__(self) -> Self:
-        super().__enter__()
-        self._watch = None if self._limit_s is None else _watch_of(asyncio.get_running_loop())
-        if self._watch is not None and self._limit_s is not None:
-            self.when = self._watch.loop.time() + self._limit_s
-            self._watch.add(self)
+        if self._limit_s is None:
+            self._watch = None
+            return super().__enter__()
+        # the same once more in one piece: every call passes here twice
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
+        if task is None:
+            return super().__enter__()
+        self._task, self._cancelling, self._expired = task, task.cancelling(), False
+        watch = self._watch = _watches.get(loop) or _watch_of(loop)
+        self.when = loop.time() + self._limit_s
+        watch.add(self)
         return self
 
     def __exit__(
@@ -78,7 +86,8 @@ class _Limit(TaskLimit):
     ) -> None:
         if self._watch is not None:
             self._watch.limits.discard(self)
-        super().__exit__(kind, error, trace)
+        if self._expired:
+            super().__exit__(kind, error, trace)
 
 
 class _Watch:

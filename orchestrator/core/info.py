@@ -106,7 +106,8 @@ CAPABILITIES = tuple(name for name in ModelCapabilities.model_fields if name != 
 class ModelConstraints(BaseModel):
     """Limits that are enforced before a call leaves: None means none.
 
-    `burst_s` is how many seconds' worth of a limit by the minute may leave at once after a pause.
+    `burst_s` is how many seconds' worth of a limit by the minute may leave at once after a pause. The memory is what a
+    model in this process may take for its weights: larger ones are not loaded.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)

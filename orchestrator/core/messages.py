@@ -184,6 +184,8 @@ class Request:
     def of(cls, prompt: Prompt, **params: Any) -> Request:
         """A request from a prompt and keyword parameters; `system=` becomes the first turn."""
         messages = _messages_of(prompt)
+        if not params:
+            return cls(prompt, messages, params)
         system = params.pop("system", None)
         if system is not None:
             messages = (Message("system", system), *messages)

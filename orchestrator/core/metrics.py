@@ -18,6 +18,7 @@ _PER_LOG = 1 / math.log(_GAMMA)
 _BATCH = 32
 _counting = threading.Lock()  # one for all, held for microseconds; a model with a lock could not be pickled
 _GENERATION = 1_000  # outcomes before the figures start to forget
+_MOST_S, _MOST_USD = 1e7, 1e6  # of one call: whatever is more was not measured
 
 
 class QuantileSketch:
@@ -95,10 +96,11 @@ class ModelMetrics:
     (2, 2, 1.0)
     """
 
-    __slots__ = ("_calls", "_failures", "_last", "_now", "_uncounted", "in_flight")
+    __slots__ = ("_calls", "_failures", "_last", "_now", "_uncounted", "dropped", "in_flight")
 
     def __init__(self) -> None:
         self.in_flight = 0
+        self.dropped = 0  # outcomes, and costs of outcomes, that were no numbers
         self._calls = self._failures = 0
         self._now = _Generation()
         self._last = _Generation()
@@ -121,7 +123,10 @@ class ModelMetrics:
                     self._take(outcome)
 
     def _take(self, outcome: Outcome) -> None:
-        now = self._now
+        latency_s, ttft_s, now = outcome.latency_s, outcome.ttft_s, self._now
+        if not (0.0 <= latency_s <= _MOST_S and (ttft_s is None or 0.0 <= ttft_s <= _MOST_S)):  # also of NaN
+            self.dropped += 1
+            return
         self._calls += 1
         now.calls += 1
         if outcome.success:
@@ -130,8 +135,11 @@ class ModelMetrics:
             self._failures += 1
             now.failures += 1
         if outcome.cost_usd is not None:
-            now.cost_usd += outcome.cost_usd
-            now.cost_count += 1
+            if 0.0 <= outcome.cost_usd <= _MOST_USD:
+                now.cost_usd += outcome.cost_usd
+                now.cost_count += 1
+            else:
+                self.dropped += 1
         if now.calls >= _GENERATION:
             self._last, self._now = now, _Generation()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.core.usage import UsageStats
 from orchestrator.errors import ConfigurationError, ProviderAPIError
@@ -27,11 +27,13 @@ class Outcome:
     """One settled attempt: the only record that metrics, selector, health, usage and telemetry learn from.
 
     `error` is None on success. `latency_s` and `ttft_s` (time to first content) are seconds; `quality` is in
-    [0, 1] and None until someone rates the answer; `cost_usd` is None when a price is unknown.
+    [0, 1] and None until someone rates the answer; `cost_usd` is None when a price is unknown. `decided` says by what
+    the model was chosen and what was known of the request, where anybody wants to know.
     """
 
     __slots__ = (
         "cost_usd",
+        "decided",
         "error",
         "latency_s",
         "model_id",
@@ -70,6 +72,7 @@ class Outcome:
         self.tenant = tenant
         self.streamed = streamed
         self.tags = tags
+        self.decided: Any = None  # set on the road while the attempt is settled, and not after
 
     @property
     def success(self) -> bool:

@@ -81,7 +81,10 @@ class UsageStats:
     @property
     def prompt_tokens(self) -> int | None:
         """All tokens sent, cached ones included."""
-        total: int | None = _sum(self.input_tokens, self.cache_read_tokens, self.cache_write_tokens)
+        read, written = self.cache_read_tokens, self.cache_write_tokens
+        if read is None and written is None:
+            return self.input_tokens
+        total: int | None = _sum(self.input_tokens, read, written)
         return total
 
     @property

@@ -13,6 +13,7 @@ from orchestrator.evaluation.decisions import Decision, as_logged, read_decision
 from orchestrator.evaluation.estimators import Estimate, clipped, doubly_robust, ips, shrunk_doubly_robust, snips
 from orchestrator.evaluation.figures import Figures, figures
 from orchestrator.evaluation.harness import bench_selectors
+from orchestrator.evaluation.journalled import read_journal
 from orchestrator.evaluation.logged import Logged, guess_by_category
 from orchestrator.evaluation.rejection import LogReplayed, replay_log
 from orchestrator.evaluation.replaying import Replayed, replay
@@ -46,6 +47,7 @@ __all__ = [
     "load",
     "load_wide",
     "read_decisions",
+    "read_journal",
     "replay",
     "replay_log",
     "shrunk_doubly_robust",

@@ -18,7 +18,10 @@ __all__ = ["Decision", "as_logged", "read_decisions"]
 
 
 class Decision(NamedTuple):
-    """One logged choice: score in [0, 1], cost in USD, and the probability with which this model was chosen."""
+    """One logged choice: score in [0, 1], cost in USD, and the probability with which this model was chosen.
+
+    `features` describe the prompt, `candidates` are those who could be chosen; without them, all models of the log.
+    """
 
     prompt_id: str
     model: str
@@ -26,6 +29,8 @@ class Decision(NamedTuple):
     cost_usd: float
     propensity: float
     category: str = "all"
+    features: tuple[float, ...] | None = None
+    candidates: tuple[str, ...] = ()
 
 
 def read_decisions(path: str | os.PathLike[str]) -> list[Decision]:

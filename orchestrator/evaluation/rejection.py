@@ -15,7 +15,7 @@ from orchestrator.evaluation.decisions import Decision
 from orchestrator.evaluation.intervals import Interval, normal
 from orchestrator.evaluation.reward import Reward
 from orchestrator.selectors.context import Context
-from orchestrator.selectors.selector import ModelSelector
+from orchestrator.selectors.selector import ModelSelector, Slate
 
 __all__ = ["LogReplayed", "replay_log"]
 
@@ -59,14 +59,17 @@ def replay_log(
     """
     reward = _reward(decisions, cost_weight)
     player = candidate(selector, reward=reward)
-    models = sorted({one.model for one in decisions})
+    models = tuple(sorted({name for one in decisions for name in (one.model, *one.candidates)}))
     for model in models:
         player.enroll(model)
     rng, coin = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
-    slate, least = player.slate(models), min(one.propensity for one in decisions)
+    slates: dict[tuple[str, ...], Slate] = {(): player.slate(models)}
+    least = min(one.propensity for one in decisions)
     kept = []
     for one in decisions:
-        if _agrees(player, one, slate, rng) and coin.random() < least / one.propensity:
+        if one.candidates not in slates:
+            slates[one.candidates] = player.slate(one.candidates)
+        if _agrees(player, one, slates[one.candidates], rng) and coin.random() < least / one.propensity:
             player.begin(one.model)
             _teach(player, one)
             kept.append(one)
@@ -100,10 +103,10 @@ def _reward(decisions: Sequence[Decision], cost_weight: float) -> Reward:
 
 def _agrees(player: ModelSelector, one: Decision, slate: Any, rng: np.random.Generator) -> bool:
     if player.contextual:
-        return player.choose(slate, rng, context=Context(category=one.category)).arm == one.model
+        return player.choose(slate, rng, context=Context(one.category, one.features)).arm == one.model
     return player.choose(slate, rng).arm == one.model
 
 
 def _teach(player: ModelSelector, one: Decision) -> None:
-    context = Context(category=one.category) if player.contextual else None
+    context = Context(one.category, one.features) if player.contextual else None
     player.settle(one.model, quality=one.score, cost_usd=one.cost_usd, latency_s=None, context=context)

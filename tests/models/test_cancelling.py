@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.caches.memory import MemoryStore
 from orchestrator.core.cache import ModelCache
 from orchestrator.integrations import OpenAIModel
 from orchestrator.integrations.transport import close_sessions
@@ -206,3 +207,32 @@ async def test_nothing_is_left_of_a_hundred_calls_given_up(opened):
             await asyncio.sleep(0)
     assert far.gone >= far.asked - 1
     clean(registry, model)
+
+
+class SlowLevel(MemoryStore):
+    """A far level of the cache that never finishes writing by itself."""
+
+    name, near = "slow", False
+
+    def __init__(self):
+        super().__init__()
+        self.may_write = asyncio.Event()
+
+    async def flush(self):
+        await self.may_write.wait()
+
+
+async def test_nobody_waits_for_a_write_to_the_cache_so_nobody_is_cancelled_in_one(registry, scripted):
+    """The answer is handed over and written behind the caller's back; what was handed over is found again."""
+    level = SlowLevel()
+    caching = ModelRegistry(clock=registry.clock, cache=ModelCache((level,), clock=registry.clock))
+    model = caching.register_model(scripted("a"))
+    first = asyncio.create_task(caching.generate_response("hi"))
+    second = asyncio.create_task(caching.generate_response("hi"))
+    await registry.clock.advance(0)
+    second.cancel()
+    assert (await first).text == (await caching.generate_response("hi")).text == "a says hello"
+    assert (model.asked, model.metrics.in_flight, len(caching.gate)) == (1, 0, 0)
+    await asyncio.gather(second, return_exceptions=True)
+    level.may_write.set()
+    await caching.cleanup()

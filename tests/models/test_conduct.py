@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
+from orchestrator.core.attempt import HurriedError
 from orchestrator.errors import CONDUCT, PROVIDER_ERRORS, Blame, Toll
 from orchestrator.integrations.failures import ConflictError, RequestTimeoutError, UnsupportedFeatureError
 
-ERRORS = [*PROVIDER_ERRORS.values(), ConflictError, RequestTimeoutError, UnsupportedFeatureError]
+ERRORS = [*PROVIDER_ERRORS.values(), ConflictError, HurriedError, RequestTimeoutError, UnsupportedFeatureError]
 ROWS = [pytest.param(error, CONDUCT[error.kind], id=error.kind) for error in ERRORS]
 ATTEMPTS = 4
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from orchestrator.core.info import ModelConstraints
 from orchestrator.core.messages import Chunk, Reply
 from orchestrator.core.model import Model
 from orchestrator.core.usage import UsageStats
@@ -209,6 +210,25 @@ async def test_without_being_asked_nobody_hedges(registry, pair):
         await registry.clock.advance(31)
         assert (await call).attempts[0].error_type is None
     assert sum(m.asked for m in pair) == 2
+
+
+async def test_a_hedge_that_finds_no_place_costs_no_retry_and_no_hedge(registry, pair):
+    """The second model is full and its last call failed: what was not sent is not counted."""
+    budget = registry.settlement.budgets.of("custom")
+    for model in pair:
+        registry.settlement.budgets._failing.add(model.id)
+        model.info = model.info.model_copy(update={"constraints": ModelConstraints(max_concurrent_requests=1)})
+    call, first, second = await hedged(registry, pair, 1.5)
+    busy = asyncio.create_task(registry.invoke_model_async(second.id, "hi"))
+    second.plan = [9]
+    await registry.clock.advance(0)
+    retries = budget.retries
+    await registry.clock.advance(1.2)
+    assert (second.asked, budget.retries) == (1, retries)
+    assert registry.service._hedges.spend()
+    await registry.clock.advance(9)
+    assert (await call).model_id == first.id
+    await busy
 
 
 def test_at_most_one_call_in_twenty_is_hedged():

@@ -66,9 +66,9 @@ def test_memory_of_answers_is_bounded_by_count_and_age(fake_clock):
         ratings.expect(f"r{i}", "m", assumed=1.0)
     assert len(ratings) == 3
     assert ratings.take("r1", 0.5) is None
-    assert ratings.take("r2", 0.5) == ("m", 1.0)
+    assert ratings.take("r2", 0.5) == ("m", 1.0, None)
     fake_clock.jump(101)
     for i in range(5, 8):
         ratings.expect(f"r{i}", "m", assumed=1.0)
     assert ratings.take("r3", 0.5) is None
-    assert ratings.take("r5", 0.5) == ("m", 1.0)
+    assert ratings.take("r5", 0.5) == ("m", 1.0, None)

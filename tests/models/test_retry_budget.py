@@ -77,6 +77,20 @@ async def test_a_total_outage_is_not_multiplied(outage, at_once):
     assert upstream <= 1_100, upstream
 
 
+@pytest.mark.parametrize("wait", [False, True])
+async def test_models_that_are_full_as_well_as_down_are_not_asked_more_often(outage, wait):
+    """What they were narrowed to in the outage is no way around the budget."""
+    registry = ModelRegistry(seed=0)
+    for name in "abc":
+        registry.register_model(OpenAIModel(name=name, base_url=outage.base_url("openai"), api_key=f"k{name}"))
+    for _ in range(50):
+        await asyncio.gather(
+            *(registry.generate_response("hi", wait_for_capacity=wait, deadline_s=5) for _ in range(20)),
+            return_exceptions=True,
+        )
+    assert sum(outage.requests.values()) <= 1_100
+
+
 async def test_one_dead_model_costs_nobody_an_answer(registry, scripted):
     """Failover to a model that answers is free, however many come at once."""
     dead, alive = registry.register_model(scripted("a", [ServerError("x")] * 500)), scripted("b")

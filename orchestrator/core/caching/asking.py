@@ -59,7 +59,8 @@ class Asking:
             fetch = self._by_meaning(self._semantic, key, fetch, asked, rater)
         started = self._now()
         try:
-            landed = await self._flights.run(key, self._look_further, key, fetch, tags, rater, patience_s=patience_s)
+            flight = _flight(key, patience_s)
+            landed = await self._flights.run(flight, self._look_further, key, fetch, tags, rater, patience_s=patience_s)
         except ImpatientError as late:
             raise ProviderTimeoutError(f"an equal request under way took longer than {patience_s} s") from late
         if not landed.shared:
@@ -166,7 +167,7 @@ class Asking:
     # streams
 
     async def stream(
-        self, key: str, open_stream: Open, *, tags: Sequence[str], rater: Rater | None
+        self, key: str, open_stream: Open, *, tags: Sequence[str], rater: Rater | None, patience_s: float | None
     ) -> AsyncGenerator[Chunk, None]:
         """The remembered answer piece by piece, or a stream that is recorded while it passes."""
         candidate = await self._answers.find(key, rater, start=0)
@@ -177,22 +178,29 @@ class Asking:
             for chunk in replayed(candidate.found):
                 yield chunk
             return
-        broadcast, joined = self._broadcast(key, open_stream, tags)
+        broadcast, joined = self._broadcast(key, open_stream, tags, patience_s)
         self._ledger.joined += joined
         self._ledger.misses += not joined
         async with aclosing(broadcast.read(level=FLIGHT if joined else None)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
-    def _broadcast(self, key: str, open_stream: Open, tags: Sequence[str]) -> tuple[Broadcast, bool]:
+    def _broadcast(
+        self, key: str, open_stream: Open, tags: Sequence[str], patience_s: float | None = None
+    ) -> tuple[Broadcast, bool]:
         def landed(broadcast: Broadcast) -> None:
             response = response_of(broadcast.chunks) if broadcast.complete else None
             if response is not None:
                 self._answers.store(key, response, tags=tags, pieces=pieces_of(broadcast.chunks))
 
-        return self._broadcasts.join(key, open_stream, landed)
+        return self._broadcasts.join(_flight(key, patience_s), open_stream, landed)
 
     async def close(self) -> None:
         """End streams nobody finished reading, and let renewals end."""
         await self._broadcasts.stop()
         await asyncio.gather(*self._renewals.values(), return_exceptions=True)
+
+
+def _flight(key: str, patience_s: float | None) -> str:
+    """The name of a call under way: only those join it who wait as long, since its deadline is its caller's."""
+    return key if patience_s is None else f"{key} {patience_s}"

@@ -81,21 +81,21 @@ async def _ask(
 ) -> tuple[Any, Outcome]:
     """One attempt, from its beginning to its account."""
     settlement, clock = registry.settlement, registry.clock
-    settlement.begin(model, request)
+    route.reserved(settlement.begin(model, request))
     permit = route.seats.begun(model)
     started = clock.monotonic()
     try:
-        reply, outcome = await attempt(model, request, clock=clock, limit_s=route.limit_s, send=send)
+        reply, outcome = await attempt(model, request, clock=clock, limit_s=route.limit_s(model), send=send)
     except asyncio.CancelledError:
         outcome = called_off(model, request, clock.monotonic() - started, _as_much_as_the_winner(race))
-        settlement.settle(model, outcome, permit)
+        settlement.settle(model, route.labelled(outcome), permit)
         if race is not None:
             race.lost.append(outcome)
         raise
     except BaseException:
         settlement.abandon(model, request, permit)
         raise
-    settlement.settle(model, outcome, permit)
+    settlement.settle(model, route.labelled(outcome), permit)
     return reply, outcome
 
 

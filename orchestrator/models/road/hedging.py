@@ -43,6 +43,10 @@ class Hedges:
         self._saved -= _SHARE
         return True
 
+    def give_back(self) -> None:
+        """The hedge that was taken is not going to be made."""
+        self._saved += _SHARE
+
     def after_s(self, model: Model, *, streamed: bool) -> float | None:
         """The model's own 95th percentile, of a stream to its first content; None before there is one to trust."""
         calls, known = model.metrics.calls, self._known.get((model.id, streamed))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.model import Model
 from orchestrator.selectors.selector import ModelSelector
+
+if TYPE_CHECKING:
+    from orchestrator.models.roster.selection import Selection
 
 __all__ = ["Pulls"]
 
@@ -14,11 +18,12 @@ _EXPIRES_S = 60.0  # a model chosen and not called within a minute is not going 
 
 
 class _Reservation:
-    __slots__ = ("expires_at", "model_id", "open")
+    __slots__ = ("expires_at", "model_id", "open", "selection")
 
-    def __init__(self, model_id: str, expires_at: float) -> None:
+    def __init__(self, model_id: str, expires_at: float, selection: Selection | None) -> None:
         self.model_id = model_id
         self.expires_at = expires_at
+        self.selection = selection
         self.open = True
 
 
@@ -34,23 +39,25 @@ class Pulls:
         self._by_model: dict[str, deque[_Reservation]] = {}
         self._by_age: deque[_Reservation] = deque()
 
-    def reserve(self, model: Model) -> None:
+    def reserve(self, model: Model, selection: Selection | None = None) -> None:
         """This model was handed to a caller, who will call it soon."""
         self._drop_expired()
-        reservation = _Reservation(model.id, self._clock.monotonic() + _EXPIRES_S)
+        reservation = _Reservation(model.id, self._clock.monotonic() + _EXPIRES_S, selection)
         self._by_model.setdefault(model.id, deque()).append(reservation)
         self._by_age.append(reservation)
         self._selector.begin(model.id)
 
-    def begin(self, model: Model) -> None:
-        """A call leaves."""
+    def begin(self, model: Model) -> Selection | None:
+        """A call leaves; the choice that it was reserved for, if that is known."""
         self._drop_expired()
         model.metrics.in_flight += 1
         waiting = self._by_model.get(model.id)
-        if waiting:
-            waiting.popleft().open = False
-        else:
+        if not waiting:
             self._selector.begin(model.id)
+            return None
+        reservation = waiting.popleft()
+        reservation.open = False
+        return reservation.selection
 
     def _drop_expired(self) -> None:
         if not self._by_age:

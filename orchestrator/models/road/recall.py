@@ -43,7 +43,9 @@ class Recall:
     def stream(self, question: Question, ask: Callable[[], AsyncGenerator[Chunk, None]]) -> AsyncGenerator[Chunk, None]:
         """The same in pieces."""
         cache, key, tags = self._look_up(question)
-        return ask() if cache is None or key is None else cache.stream(key, ask, tags=tags, rater=self._rater)
+        if cache is None or key is None:
+            return ask()
+        return cache.stream(key, ask, tags=tags, rater=self._rater, patience_s=question.deadline_s)
 
     async def embed(
         self,

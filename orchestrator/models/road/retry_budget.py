@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Outcome
@@ -81,6 +82,11 @@ class RetryBudgets:
     def allow(self, model: Model) -> bool:
         """May this model be asked now, on top of what callers asked for? Takes the retry it costs."""
         return model.id not in self._failing or self.of(model.provider).spend()
+
+    def allowed(self, models: Sequence[Model]) -> list[Model]:
+        """Those of them that may be asked now: all that do not fail, else one for which a retry is left (and taken)."""
+        answering = [model for model in models if model.id not in self._failing]
+        return answering or next(([model] for model in models if self.allow(model)), [])
 
     def observe(self, model: Model, outcome: Outcome) -> None:
         """Learn from one outcome."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.clock import Clock
-from orchestrator.core.messages import STATE_PARAMS, Request
+from orchestrator.core.messages import STATE_PARAMS, ChatResponse, Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Attempt, Outcome
 from orchestrator.core.requirements import Requirements
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from orchestrator.models.health_monitor import ModelHealthMonitor
     from orchestrator.models.limits.seats import Seats
     from orchestrator.models.money.purse import Purse
+    from orchestrator.models.road.deciding import Deciding
     from orchestrator.models.road.hedging import Hedges, Leg, Race
     from orchestrator.models.road.retry_budget import RetryBudgets
+    from orchestrator.models.roster.selection import Selection
 
 __all__ = ["Route"]
 
 _BACK_OFF_S, _MAX_BACK_OFF_S = 0.5, 8.0
+_ROOM = 1.25  # times what a model usually takes, to be sure that it can
+_AMPLE_S = 10.0  # for one attempt: from here on nobody looks how long the model usually takes
 
 
 class Route:
@@ -46,11 +50,14 @@ class Route:
         "_choose",
         "_clock",
         "_deadline_s",
+        "_deciding",
         "_failed",
         "_health",
         "_hedges",
         "_left",
         "_only",
+        "_pool",
+        "_population",
         "_purse",
         "_request",
         "_rng",
@@ -81,6 +88,8 @@ class Route:
         deadline_s: float,
         strict: bool,
         max_attempts: int,
+        population: int,
+        deciding: Deciding | None = None,
         hedges: Hedges | None = None,
         purse: Purse | None = None,
         resume: bool = False,
@@ -97,7 +106,10 @@ class Route:
         self._bound = STATE_PARAMS.intersection(request.params) if request.params else frozenset[str]()
         self._failed: Model | None = None
         self._choose = choose
+        self._deciding = deciding
         self._only = only
+        self._population = population
+        self._pool = wanted.models
         self._health = health
         self._budgets = budgets
         self._hedges = hedges
@@ -120,7 +132,8 @@ class Route:
         """The only model there is, again after a pause if it has failed before."""
         if self.error is not None:
             self.wait_s = self._pause(self.error)
-            if not self._budgets.allow(model):
+            # who was told when to come again multiplies nothing by coming then
+            if self.error.blame is not Blame.LIMIT and not self._budgets.allow(model):
                 raise self._exhausted() from self.error.__cause__
         if self._is_too_dear(model):
             assert self._unpaid is not None
@@ -163,7 +176,9 @@ class Route:
             if self.seats.take(probed):
                 return probed  # one more call to a model that is coming back is better than no answer
             full.append(probed)
-        if full and not (error is not None and error.text_so_far):
+        if full and error is not None:
+            full = [] if error.text_so_far else self._budgets.allowed(full)
+        if full:
             self.full = full
             return full[0]
         if self._failed is not None and self.wanted.tried == {self._failed.id}:
@@ -230,10 +245,12 @@ class Route:
             return None
         if self._purse is not None and self._purse.refusal(model) is not None:
             return None
-        if not self._budgets.allow(model) or not self.seats.take(model):
+        if not self.seats.take(model):
             return None
         if self._hedges.spend():
-            return model
+            if self._budgets.allow(model):  # last, since a retry that was taken does not come back
+                return model
+            self._hedges.give_back()
         self.seats.give_back(model)
         return None
 
@@ -254,11 +271,20 @@ class Route:
         """Seconds until the deadline of the whole request."""
         return max(0.0, self.ends_at - self._clock.monotonic())
 
-    @property
-    def limit_s(self) -> float:
-        """Seconds for this attempt: an equal share of what is left, so that a hanging model leaves time for others."""
+    def limit_s(self, model: Model, *, streamed: bool = False) -> float:
+        """Seconds for this attempt: an equal share of what is left, so that a hanging model leaves time for others.
+
+        All of it where there is no other; and where a share is less than the model usually takes, which would be too
+        little for anybody, as long as that.
+        """
         left_s = self.left_s
-        return left_s if self._only is not None or self._left <= 1 else left_s / self._left
+        if self._only is not None or self._left <= 1 or self._population - len(self.wanted.tried) <= 1:
+            return left_s
+        share_s = left_s / self._left
+        if share_s >= _AMPLE_S:
+            return share_s
+        usual_s = model.metrics.ttft_p95 if streamed else model.metrics.latency_p95
+        return share_s if usual_s is None else min(left_s, max(share_s, _ROOM * usual_s))
 
     def may_go_on(self) -> bool:
         """True when one more attempt is left for a stream that broke in the middle."""
@@ -273,7 +299,41 @@ class Route:
         """All attempts of a request that ended so; empty for one that was answered at once."""
         return (*self.attempts, outcome.attempt) if self.attempts else ()
 
+    # up a cascade
+
+    @property
+    def open_needs(self) -> Requirements:
+        """What is wanted of whoever has not been asked yet, whichever rung was picked out last."""
+        return self.wanted if self.wanted.models is self._pool else replace(self.wanted, models=self._pool)
+
+    def fell_short(self, response: ChatResponse) -> None:
+        """Take note of an answer that may not stand: it was an attempt and has cost something."""
+        self.attempts = response.attempts
+        if self._purse is not None:
+            self._purse.spent_usd += response.cost_usd or 0.0
+        self._left -= 1
+        assert response.model_id is not None
+        self.wanted = replace(self.open_needs, tried=self.wanted.tried | {response.model_id})
+
+    def climb(self, rung: str) -> bool:
+        """Ask this model next, and nobody else; False when no attempt or no time is left for it."""
+        if self._only is not None or self._left <= 0 or self._clock.monotonic() >= self.ends_at:
+            return False
+        self.error = self._failed = self._unpaid = None
+        self.wanted = replace(self.open_needs, models=frozenset({rung}))
+        return True
+
     # what came of it
+
+    def reserved(self, selection: Selection | None) -> None:
+        """The attempt that leaves is the one for which this was chosen, before the request came."""
+        if selection is not None and self._deciding is not None:
+            self._deciding.keep(selection)
+
+    def labelled(self, outcome: Outcome) -> Outcome:
+        """The outcome, which now says on what its attempt rests, if anybody wants to know."""
+        outcome.decided = self._deciding
+        return outcome
 
     def failed(self, model: Model, outcome: Outcome) -> None:
         """Take note of a failure; raises it when nobody else should be asked."""

@@ -5,30 +5,31 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.messages import Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Outcome
-from orchestrator.core.requirements import Requirements, expected_cost
 from orchestrator.models.admission import Admission
 from orchestrator.models.health_monitor import ModelHealthMonitor
 from orchestrator.models.limits.entrances import FREE, Permit
 from orchestrator.models.road.pulls import Pulls
 from orchestrator.models.road.ratings import Ratings
 from orchestrator.models.road.retry_budget import RetryBudgets
+from orchestrator.models.roster.expecting import expectations
 from orchestrator.models.usage import UsageService
 
 if TYPE_CHECKING:
     from orchestrator.models.money.purse import Spending
+    from orchestrator.models.roster.selection import Selection
     from orchestrator.selectors.selector import ModelSelector
 
 __all__ = ["Settlement", "Subscriber", "Watcher"]
 
+T = TypeVar("T")
 Subscriber = Callable[[Model, Outcome], None]
 Watcher = Callable[[Model, Request], None]
-_NO_NEEDS = Requirements()
 _log = logging.getLogger(__name__)
 
 
@@ -93,15 +94,7 @@ class Settlement:
         if not self._newcomers:
             return
         with self._lock:
-            facts = {
-                model.id: {
-                    "expected_cost_usd": expected_cost(model, _NO_NEEDS),
-                    "is_local": model.is_local,
-                    "streams": model.capabilities.streaming,
-                }
-                for model in self._newcomers.values()
-            }
-            self.selector.enroll_many(facts)
+            self.selector.enroll_many({model.id: expectations(model) for model in self._newcomers.values()})
             self._newcomers.clear()
 
     def retire(self, model_id: str) -> None:
@@ -113,22 +106,23 @@ class Settlement:
         self.admission.forget(model_id)
         self.budgets.forget(model_id)
 
-    def reserve(self, model: Model) -> None:
+    def reserve(self, model: Model, selection: Selection | None = None) -> None:
         """The model was handed to a caller, who will call it soon."""
         self.introduce()
         with self._lock:
-            self.pulls.reserve(model)
+            self.pulls.reserve(model, selection)
 
-    def begin(self, model: Model, request: Request) -> None:
-        """An attempt leaves; BudgetExceededError when it may not."""
+    def begin(self, model: Model, request: Request) -> Selection | None:
+        """An attempt leaves; BudgetExceededError when it may not. Returns the choice it was reserved for, if any."""
         if self.spending is not None:
             self.spending.begin(model, request)
         self.introduce()
         with self._lock:
-            self.pulls.begin(model)
+            reserved = self.pulls.begin(model)
         self.health.begin(model)
         for watcher in self._watchers:
             self._tell(watcher, model, request)
+        return reserved
 
     def abandon(self, model: Model, request: Request, permit: Permit = FREE) -> None:
         """An attempt came to nothing through no fault of the model: cancelled, or never sent."""
@@ -161,9 +155,11 @@ class Settlement:
             self.usage.add(model.id, outcome.usage, outcome.cost_usd, tenant=outcome.tenant, tags=tags, failed=failed)
         for subscriber in self._subscribers:
             self._tell(subscriber, model, outcome)
+        outcome.decided = None  # outcomes are kept for a while, and requests with their prompts must not be
 
     def _teach(self, model: Model, outcome: Outcome) -> None:
-        error = outcome.error
+        error, decided = outcome.error, outcome.decided
+        context = None if decided is None else decided.context
         if error is None:
             quality = 1.0 if outcome.quality is None else outcome.quality
             self.selector.settle(
@@ -172,10 +168,11 @@ class Settlement:
                 cost_usd=outcome.cost_usd,
                 latency_s=outcome.latency_s,
                 tokens_per_s=outcome.tokens_per_s,
+                context=context,
             )
-            self.ratings.expect(outcome.response_id, model.id, assumed=quality)
+            self.ratings.expect(outcome.response_id, model.id, assumed=quality, context=context)
         elif error.conduct.lowers:
-            self.selector.settle(model.id, quality=0.0, cost_usd=outcome.cost_usd, latency_s=None)
+            self.selector.settle(model.id, quality=0.0, cost_usd=outcome.cost_usd, latency_s=None, context=context)
         else:
             self.selector.release(model.id)
 
@@ -186,12 +183,18 @@ class Settlement:
         except Exception:  # noqa: BLE001 - a watcher's fault must never be the caller's
             _log.exception("a subscriber failed on an attempt of %r", model.id)
 
+    def study(self, lesson: Callable[[ModelSelector], T]) -> T:
+        """Let somebody else read or teach the selector while no call is being settled."""
+        self.introduce()
+        with self._lock:
+            return lesson(self.selector)
+
     def rate(self, response_id: str, quality: float) -> bool:
         """Replace the assumed quality of an answer; False when nothing changed or nobody remembers it."""
         with self._lock:
             known = self.ratings.take(response_id, quality)
             if known is None:
                 return False
-            model_id, assumed = known
-            self.selector.revise(model_id, old_quality=assumed, new_quality=quality)
+            model_id, assumed, context = known
+            self.selector.revise(model_id, old_quality=assumed, new_quality=quality, context=context)
             return True

@@ -164,7 +164,7 @@ class _Search:
         source = _Source(self._registry, self._route, model, request, told)
         leg: Leg[_Source] | None = None
         try:
-            await source.start(self._route.limit_s)
+            await source.start(self._route.limit_s(model, streamed=True))
             leg = Leg(model, source, None)
             return leg
         except Exception as error:  # noqa: BLE001 - the boundary: a provider of the user's may raise anything

@@ -1,0 +1,110 @@
+"""The same batch over a Ray cluster: one registry an actor, one ledger where it was started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from orchestrator.batch.asking import record_of
+from orchestrator.batch.ledger import Record
+from orchestrator.batch.lines import Line, Prompts, count_lines, read_lines
+from orchestrator.batch.progress import Progress
+from orchestrator.batch.running import Batch, checked, ledger_at
+from orchestrator.errors import ConfigurationError
+from orchestrator.models.model_registry import ModelRegistry
+
+__all__ = ["run"]
+
+
+class _Worker:
+    """A process somewhere in the cluster, with a registry of its own."""
+
+    def __init__(self, make_registry: Callable[[], ModelRegistry], tries: int) -> None:
+        self._registry = make_registry()
+        self._tries = tries
+        self._rng = random.Random()
+
+    async def answer(self, line: Line) -> Record:
+        """The record of a line."""
+        return await record_of(self._registry, line, tries=self._tries, rng=self._rng)
+
+    async def close(self) -> None:
+        """Write what was noted, and close."""
+        await self._registry.drain()
+
+
+async def run(
+    prompts: Prompts,
+    out: str | os.PathLike[str],
+    *,
+    make_registry: Callable[[], ModelRegistry],
+    workers: int = 2,
+    concurrency: int = 32,
+    cpus_each: float = 1.0,
+    max_total_usd: float | None = None,
+    tries: int = 5,
+    retry: str = "passing",
+    on_progress: Callable[[Progress], object] | None = None,
+    stop: asyncio.Event | None = None,
+    **defaults: Any,
+) -> Progress:
+    """`orchestrator.batch.run` with `workers` actors of a Ray cluster, `concurrency` lines under way in each.
+
+    `make_registry` is called in every actor; give it `state="redis://..."` and they share what they learn, limits and
+    budgets. The ledger stays with the caller, so that resuming works as ever. An actor that dies is started again, and
+    the lines that were under way in it are asked again. A cluster that `ray.init` has not joined is joined, or begun
+    here, with Ray's own defaults (`RAY_ADDRESS`).
+    """
+    ray = _ray()
+    checked(workers=workers, concurrency=concurrency, tries=tries)
+    lines = read_lines(prompts, defaults)
+    async with ledger_at(out, retry) as ledger:
+        if not ray.is_initialized():
+            ray.init(include_dashboard=False, log_to_driver=False)
+        options = {"num_cpus": cpus_each, "max_restarts": -1, "max_concurrency": concurrency + 1}
+        actors = [ray.remote(_Worker).options(**options).remote(make_registry, tries) for _ in range(workers)]
+
+        async def ask(line: Line, place: int) -> Record:
+            return await _asked(ray, actors[place % workers], line, tries)
+
+        batch = Batch(
+            lines,
+            ledger,
+            total=count_lines(prompts),
+            clock_s=time.monotonic,
+            max_total_usd=max_total_usd,
+            on_progress=on_progress,
+            stop=stop,
+        )
+        try:
+            return await batch.answered(ask, workers * concurrency)
+        finally:
+            await asyncio.gather(*(actor.close.remote() for actor in actors), return_exceptions=True)
+            for actor in actors:
+                ray.kill(actor)
+
+
+async def _asked(ray: Any, actor: Any, line: Line, tries: int) -> Record:
+    """What an actor says to a line; asked again where the actor was lost meanwhile."""
+    for tried in range(1, tries + 1):
+        try:
+            record: Record = await actor.answer.remote(line)
+            return record
+        except ray.exceptions.RayActorError:
+            if tried == tries:
+                raise
+    raise AssertionError(tries)  # pragma: no cover - a try either returns or raises
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise ConfigurationError(
+            "batches over a cluster need Ray: pip install 'model-orchestrator[ray]', or use orchestrator.batch.run"
+        ) from None
+    return ray
