@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ class Admission:
         self.wait_for_capacity = wait_for_capacity
         self.max_queue = max_queue
         self._clock = clock
-        self._rates = rates
+        self.rates_of: Callable[[str], RatesMaker] = lambda _: rates  # by name, for who shares them
         self._limits = {
             PROVIDER_ALIASES.get(name.lower(), name.lower()): ModelConstraints.model_validate(limit)
             for name, limit in (limits or {}).items()
@@ -72,6 +72,10 @@ class Admission:
         self._accounts: dict[tuple[str, str], Bounds] = {}
         self._queues = Queues()
         self._lock = threading.Lock()
+
+    def share_rates(self, rates_of: Callable[[str], RatesMaker]) -> None:
+        """Keep limits by the minute together with other processes, from before the first call; each by its name."""
+        self.rates_of = rates_of
 
     # on the road
 
@@ -192,7 +196,8 @@ class Admission:
         """The way to this model, built at first use, with its limits as they are now."""
         entrance = self._entrances.get(model.id)
         if entrance is None:
-            entrance = Entrance(model.id, Bounds(self._rates), self._account(model, now), self.max_queue)
+            own = Bounds(self.rates_of(f"model {model.id}"))
+            entrance = Entrance(model.id, own, self._account(model, now), self.max_queue)
             self._entrances[model.id] = entrance
         entrance.own.follow(model.info.constraints, now)
         return entrance
@@ -204,7 +209,8 @@ class Admission:
             return None
         bounds = self._accounts.get((model.provider, model.key_id))
         if bounds is None:
-            bounds = self._accounts[model.provider, model.key_id] = Bounds(self._rates)
+            rates = self.rates_of(f"account {model.provider} {model.key_id}")
+            bounds = self._accounts[model.provider, model.key_id] = Bounds(rates)
             bounds.follow(limits, now)
         return bounds
 

@@ -22,7 +22,9 @@ from orchestrator.settings.schema import Settings
 from orchestrator.settings.tree import Tree, unknown_key
 
 if TYPE_CHECKING:
+    from orchestrator.models.journal import Journal
     from orchestrator.models.model_registry import ModelRegistry
+    from orchestrator.state.sharing import Sharing
 
 __all__ = ["LIMITS", "Reloaded", "check", "configure", "reconfigured", "registry_of"]
 
@@ -116,6 +118,10 @@ def _parts(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
         parts["budgets"] = made(Budgets, sections["budgets"], "budgets", never=_OBJECTS)
     if "usage_service" not in given and "usage" in sections:
         parts["usage_service"] = made(UsageService, sections["usage"], "usage", never=_OBJECTS)
+    if "journal" not in given and "journal" in sections:
+        parts["journal"] = _journal(sections["journal"])
+    if "state" not in given and "state" in sections:
+        parts["state"] = _sharing(sections["state"])
     return {name: value for name, value in parts.items() if name not in given and value is not None}
 
 
@@ -146,6 +152,18 @@ def _selector(section: Tree, objective: Objective | None) -> ModelSelector:
     except (ConfigurationError, TypeError, ValueError) as error:
         at_fault = next((key for key in section if repr(key) in str(error)), "name")
         raise ConfigurationError(f"{section.at(at_fault)}: selector: {error}") from None
+
+
+def _sharing(section: Tree) -> Sharing:
+    from orchestrator.state.sharing import Sharing
+
+    return made(Sharing, section, "state", never=_OBJECTS)
+
+
+def _journal(section: Tree) -> Journal:
+    from orchestrator.models.journal import Journal
+
+    return made(Journal, section, "journal", never=_OBJECTS)
 
 
 def _cache(section: Tree) -> ModelCache | None:

@@ -13,6 +13,7 @@ from orchestrator.core.model import Model
 from orchestrator.core.sentences import reason_of
 from orchestrator.errors import ConfigurationError, ModelNotFoundError, did_you_mean
 from orchestrator.models.health import cool_downs, probes
+from orchestrator.models.health.loop_lag import LoopLag
 from orchestrator.models.health.passive import Listener, PassiveHealth
 from orchestrator.models.health.status import HealthStatus
 from orchestrator.models.health.supervision import Supervision
@@ -64,6 +65,7 @@ class ModelHealthMonitor(PassiveHealth):
         self._issues: dict[str, str] = {}  # what a check has complained about, until it complains no more
         if probe_with_completion:
             self._purse = probes.Purse()
+        self.loop_lag = LoopLag()
         self._supervision = Supervision("the background health check", rng)
 
     @property
@@ -88,10 +90,10 @@ class ModelHealthMonitor(PassiveHealth):
 
     @property
     def issues(self) -> list[str]:
-        """What is wrong with more than one model: our own network, or the background checks."""
+        """What is wrong with more than one model: our own network, the event loop, or the background checks."""
         dead = self._supervision.issue(self.clock)
         network = "local network: no provider can be reached" if self._network.is_down else None
-        return [issue for issue in (network, dead) if issue is not None]
+        return [issue for issue in (network, self.loop_lag.issue, dead) if issue is not None]
 
     def status_of(self, model: Model) -> HealthStatus:
         """Everything known about one model's health."""
@@ -222,7 +224,9 @@ class ModelHealthMonitor(PassiveHealth):
     async def run(self, models: Callable[[], Iterable[Model]]) -> None:
         """Until cancelled, check every interval the models without traffic; what kills it does not end it."""
         self.models = models
-        await self._supervision.run(self._rounds, self.clock)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.loop_lag.watch(), name="loop lag")
+            await self._supervision.run(self._rounds, self.clock)
 
     async def _rounds(self) -> None:
         seen: dict[str, int] = {}

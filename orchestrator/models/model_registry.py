@@ -7,7 +7,7 @@ import logging
 import os
 import random
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,25 +25,31 @@ from orchestrator.models.configured import Configured
 from orchestrator.models.draining import Gate, flush
 from orchestrator.models.health_monitor import HealthStatus, ModelHealthMonitor
 from orchestrator.models.money.purse import Spending
+from orchestrator.models.road.contexts import Categorise, Contexts, Embed
+from orchestrator.models.road.judging import Judge, judge_of
+from orchestrator.models.road.observing import Observer
 from orchestrator.models.road.recall import Recall
 from orchestrator.models.road.settlement import Settlement, Subscriber, Watcher
-from orchestrator.models.roster.eligibility import Eligibility, Eligible
+from orchestrator.models.roster.choosing import Choosing, Roster
+from orchestrator.models.roster.eligibility import Eligibility
 from orchestrator.models.roster.pricing import price_of
 from orchestrator.models.roster.selection import Selection
 from orchestrator.models.service import ModelService, split_wanted
 from orchestrator.models.storage import ModelStore, store_at
 from orchestrator.models.usage import UsageService, UsageSummary
 from orchestrator.selectors import (
-    Choice,
     CostBasedSelector,
     ModelSelector,
     PerformanceSelector,
     UCBModelSelector,
     selector_named,
 )
+from orchestrator.state.store import StateStore, share
 
 if TYPE_CHECKING:
     from orchestrator.core.cache import ModelCache
+    from orchestrator.models.journal import Journal
+    from orchestrator.state.sharing import Sharing
 
 __all__ = [
     "CostBasedSelector",
@@ -65,8 +71,12 @@ class ModelRegistry(Configured):
     `model_selector` is one; the same goes for `health_check_interval` (seconds) and `health_monitor`, and for
     `cache_responses=True` and `cache`. What is registered is kept in `storage_path`: a JSON file, SQLite (a path that
     ends in .db or .sqlite) or a `ModelStore` of your own. `limits` of a provider hold for all its models of one key,
-    `max_queue` bounds who waits for a model that is at its limits (`wait_for_capacity`, or by the call). Background
-    health checks run inside `async with registry:` only; learning, failover and accounting always do.
+    `max_queue` bounds who waits for a model that is at its limits (`wait_for_capacity`, or by the call). `journal`, a
+    path or a `Journal`, keeps every decision. `categorise` and `embeddings` (the id of an embedding model, or an async
+    function of a text) describe prompts to a policy that looks at them; `judge` decides when a cascade asks a dearer
+    model. `state` (`redis://...`, `sqlite:///path`) is where processes share what they learn, and keep it for the next.
+    Background work, sharing and health checks, runs inside `async with registry:` only; learning, failover and
+    accounting always do.
 
     >>> from orchestrator.core.model import Model
     >>> registry = ModelRegistry()
@@ -74,6 +84,8 @@ class ModelRegistry(Configured):
     >>> registry["mine"].context_size, list(registry), registry[lambda m: "test" in m.tags]
     (8192, ['mine'], [<Model 'mine'>])
     """
+
+    sharing: Sharing | None = None  # what is shared with other processes
 
     def __init__(
         self,
@@ -96,21 +108,22 @@ class ModelRegistry(Configured):
         wait_for_capacity: bool = False,
         hedge: bool = False,
         resume: bool = False,
+        journal: Journal | str | os.PathLike[str] | None = None,
+        judge: Judge | Callable[..., Any] | None = None,
+        categorise: Categorise | None = None,
+        embeddings: str | Embed | None = None,
+        state: str | StateStore | Sharing | None = None,
         clock: Clock = SYSTEM_CLOCK,
         seed: int | None = None,
     ) -> None:
-        import numpy as np
-
         super().__init__()
         _one_of(selection_strategy=selection_strategy, model_selector=model_selector)
         _one_of(health_check_interval=health_check_interval, health_monitor=health_monitor)
         _one_of(cache_responses=cache_responses, cache=cache)
         self.clock = clock
-        options = {} if objective is None else {"objective": objective}
-        self._selector = selector_named(model_selector or selection_strategy or "ucb", **options)
+        self._selector = selector_named(model_selector or selection_strategy or "ucb", objective=objective)
         self.health = health_monitor or ModelHealthMonitor(health_check_interval or 300)
         self.health.clock, self.health.models = clock, self.values
-        self.health.subscribe(lambda *_: self._changed())
         self.usage = usage_service if usage_service is not None else UsageService.default(clock)
         self.admission = Admission(clock, limits=limits, max_queue=max_queue, wait_for_capacity=wait_for_capacity)
         self.settlement = Settlement(self._selector, self.health, self.usage, clock, admission=self.admission)
@@ -119,7 +132,6 @@ class ModelRegistry(Configured):
         if metrics:
             self.settlement.subscribe(collector_subscriber(metrics))
         self.recall = Recall(_cache(clock) if cache_responses else cache, self.record_feedback, lambda: self._models)
-        self.gate = Gate()
         self.service = ModelService(
             self,
             deadline_s=deadline_s,
@@ -128,12 +140,44 @@ class ModelRegistry(Configured):
             resume=resume,
             rng=random.Random(seed),
         )
-        self._eligibility = Eligibility(self._selector, self.health)
-        self._rng = np.random.default_rng(seed)
-        self._background: list[asyncio.Task[None]] = []
-        self._choice_watchers: list[Callable[[Selection], object]] = []
+        self.contexts = Contexts(categorise=categorise, embed=self._embedder(embeddings), clock=clock)
+        self.judge = judge_of(judge, self._selector)
+        self._make_ready(journal, seed, state)
         if storage_path is not None:
             self._restore(store_at(storage_path))
+
+    def _make_ready(
+        self,
+        journal: Journal | str | os.PathLike[str] | None,
+        seed: int | None,
+        state: str | StateStore | Sharing | None,
+    ) -> None:
+        """For choices, and for writing them down; nothing is under way yet."""
+        import numpy as np
+
+        eligibility, rng = Eligibility(self._selector, self.health), np.random.default_rng(seed)
+        self.choices = Choosing(self._roster, self._selector, eligibility, self.settlement, rng)
+        self.journal = None if journal is None else _journal(journal, self.clock, self.contexts)
+        if self.journal is not None:
+            self.settlement.subscribe(self.journal)
+        self.health.subscribe(lambda *_: self._changed())
+        self.gate = Gate()
+        self._background: list[asyncio.Task[None]] = []
+        if state is not None:
+            share(self, state)
+
+    def _roster(self) -> Roster:
+        return self._version, self._models  # in this order: a verdict may be too old, never too young
+
+    def _embedder(self, embeddings: str | Embed | None) -> Embed | None:
+        """An async function that turns a text into a vector."""
+        if not isinstance(embeddings, str):
+            return embeddings
+
+        async def embed(text: str) -> Sequence[float]:
+            return (await self.service.embed(self.get_model(embeddings), [text], {}))[0]
+
+        return embed
 
     def _joined(self, model: Model, replaced: Model | None) -> None:
         if model.cost is None or "cost" in model.info.discovered:
@@ -156,14 +200,23 @@ class ModelRegistry(Configured):
         self.settlement.introduce()
         return self._selector
 
-    def select(self, *, prompt: Prompt | None = None, objective: Objective | None = None, **wanted: Any) -> Selection:
+    def select(
+        self, *, prompt: Prompt | None = None, objective: Objective | None = None, explain: bool = False, **wanted: Any
+    ) -> Selection:
         """Choose without calling: the model, its score and, for every other, its score or why it was refused.
 
-        With a prompt, what it takes itself counts too: its length, its pictures.
+        With a prompt, what it takes itself counts too: its length, its pictures, its category. With `explain` the
+        `explanation` is worked out at once, so that it tells what was known at this moment.
         """
-        if prompt is not None:
-            return self._select(self.service.needs_of(Request.of(prompt), wanted), objective)
-        return self._select(Requirements.for_chat(**wanted), objective)
+        if prompt is None:
+            selection = self.choices.look(Requirements.for_chat(**wanted), objective, None)
+        else:
+            request = Request.of(prompt)
+            context = self.contexts.of(request) if self.selector.contextual else None
+            selection = self.choices.look(self.service.needs_of(request, wanted), objective, context)
+        if explain:
+            _ = selection.explanation
+        return selection
 
     async def select_model(self, requirements: Mapping[str, Any] | None = None, **wanted: Any) -> Model:
         """The model to use for these requirements; using it teaches the selector.
@@ -172,50 +225,13 @@ class ModelRegistry(Configured):
         `context_length` (tokens), `exclude_models`, `models`, `tags`, `provider`, `is_local`, `strict`,
         `custom_filter`. When none fits, NoEligibleModelsError says why, model by model.
         """
-        model = self.select(**(requirements or {}), **wanted).model
-        self.settlement.reserve(model)
-        return model
+        selection = self.select(**(requirements or {}), **wanted)
+        self.settlement.reserve(selection.model, selection)
+        return selection.model
 
     def choose_model(self, wanted: Requirements, objective: Objective | None = None) -> Model:
         """The model for these requirements, without an explanation."""
-        chosen = self._choose(wanted, objective)
-        if self._choice_watchers:
-            self._show(Selection(*chosen, self._selector.statistics))
-        return chosen[0]
-
-    def _select(self, wanted: Requirements, objective: Objective | None) -> Selection:
-        return Selection(*self._choose(wanted, objective), self.selector.statistics)
-
-    def _choose(self, wanted: Requirements, objective: Objective | None) -> tuple[Model, Choice, Eligible]:
-        while True:
-            version, models = self._version, self._models  # in this order: a verdict may be too old, never too young
-            self.settlement.introduce()  # after it: whoever can be seen is known to those who learn
-            eligible = self._eligibility.of(models, wanted, version=version, outcomes=self.settlement.outcomes)
-            if not eligible.ids:
-                raise NoEligibleModelsError.among(eligible.reasons)
-            try:
-                choice = self._selector.choose(eligible.slate, self._rng, objective)
-            except ValueError:
-                if models is self._models and version == self._version:
-                    raise NoEligibleModelsError.among(self._refused(eligible)) from None
-                continue  # every candidate has left while we were choosing: look again
-            model = models.get(choice.arm)
-            if model is not None:  # else it is leaving at this moment
-                if choice.arm in eligible.retiring:
-                    self._eligibility.warn_of(model)
-                return model, choice, eligible
-
-    def _show(self, selection: Selection) -> None:
-        for watcher in self._choice_watchers:
-            try:
-                watcher(selection)
-            except Exception:  # noqa: BLE001 - a watcher's fault must never be the caller's
-                _log.exception("a watcher failed on the choice of %r", selection.model_id)
-
-    def _refused(self, eligible: Eligible) -> dict[str, str]:
-        """Why nobody is left, when the policy's own limits have come to refuse the last."""
-        last = {one: self.selector.refuses(one) or "refused by the selector" for one in eligible.ids}
-        return eligible.reasons | last
+        return self.choices.model(wanted, objective)
 
     # the doors to the service
 
@@ -252,7 +268,10 @@ class ModelRegistry(Configured):
 
     def record_feedback(self, response_id: str, quality: float) -> bool:
         """Rate an answer from 0 to 1, also late or again; False when nothing changed or nobody remembers it."""
-        return self.settlement.rate(response_id, quality)
+        changed = self.settlement.rate(response_id, quality)
+        if self.journal is not None:
+            self.journal.rate(response_id, quality)
+        return changed
 
     def get_usage_summary(self, model_id: str) -> UsageSummary:
         """Requests, tokens and USD of one model; false when it was never called."""
@@ -273,9 +292,22 @@ class ModelRegistry(Configured):
         """Call `watcher(model, request)` before every attempt, in the task that makes it."""
         self.settlement.watch(watcher)
 
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` of every request: when it has come in, and when it is answered or has failed."""
+        if not self.service.observers:
+            self.settlement.subscribe(self.service.observers.settled)
+        self.service.observers.add(observer)
+
+    def unsubscribe(self, listener: Subscriber | Watcher | Observer) -> None:
+        """Tell this subscriber, watcher or observer nothing any more."""
+        self.settlement.unsubscribe(listener)  # type: ignore[arg-type]  # compared only: of another kind, it is not there
+        self.service.observers.remove(listener)  # type: ignore[arg-type]  # likewise
+        if not self.service.observers:
+            self.settlement.unsubscribe(self.service.observers.settled)
+
     def watch_choices(self, watcher: Callable[[Selection], object]) -> None:
         """Call `watcher(selection)` after every choice made for a request; it is on the request's path, so be quick."""
-        self._choice_watchers.append(watcher)
+        self.choices.watchers.append(watcher)
 
     # the life cycle
 
@@ -295,6 +327,8 @@ class ModelRegistry(Configured):
     async def __aenter__(self) -> Self:
         self.gate.open()
         self._background = [asyncio.create_task(self.health.run(self.values), name="health")]
+        if self.sharing is not None:
+            self._background.append(await self.sharing.start())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -315,6 +349,10 @@ class ModelRegistry(Configured):
             await self.recall.cache.close()  # it opens again when it is used
         if self.usage.keeper is not None:
             await asyncio.to_thread(self.usage.close)  # likewise
+        if self.journal is not None:
+            await asyncio.to_thread(self.journal.close)  # likewise
+        if self.sharing is not None:
+            await self.sharing.close()  # likewise
         if self.is_kept:
             await asyncio.to_thread(self.save)
         await close_sessions()
@@ -328,6 +366,15 @@ def _cache(clock: Clock) -> ModelCache:
     from orchestrator.core.cache import ModelCache
 
     return ModelCache(clock=clock)
+
+
+def _journal(journal: Journal | str | os.PathLike[str], clock: Clock, contexts: Contexts) -> Journal:
+    """The journal that is given, or one at this path."""
+    from orchestrator.models.journal import Journal
+
+    kept = journal if isinstance(journal, Journal) else Journal(journal, clock=clock)
+    kept.contexts = contexts
+    return kept
 
 
 def _one_of(**options: Any) -> None:

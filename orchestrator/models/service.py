@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -19,7 +20,9 @@ from orchestrator.models.limits.waiting import priority_of
 from orchestrator.models.money.purse import Purse
 from orchestrator.models.portal import portal
 from orchestrator.models.road.calling import answer, embeddings
+from orchestrator.models.road.deciding import Deciding
 from orchestrator.models.road.hedging import Hedges
+from orchestrator.models.road.judging import climb, whole
 from orchestrator.models.road.observing import Observers
 from orchestrator.models.road.question import Question
 from orchestrator.models.road.route import Route
@@ -103,17 +106,24 @@ class ModelService:
         """The answer of the best model that meets the requirements; on failure of the next best."""
         return await self._recalled(_question(request, wanted=wanted, objective=objective))
 
-    async def _recalled(self, question: Question) -> ChatResponse:
-        if not self.observers:
-            return await self._answered(question)
-        return await self.observers.answer(question.request, lambda: self._answered(question))
+    def _recalled(self, question: Question) -> Awaitable[ChatResponse]:
+        registry = self.registry
+        if registry.judge is None and not registry.contexts.awaits:
+            ask = lambda: answer(registry, question.request, self._route(question))  # noqa: E731 - a frame less
+        else:
+            ask = lambda: self._considered(question)  # noqa: E731 - likewise
+        found = registry.recall.answer(question, ask, patience_s=question.deadline_s or self.deadline_s)
+        return self.observers.answer(question.request, found) if self.observers else found
 
-    async def _answered(self, question: Question) -> ChatResponse:
-        return await self.registry.recall.answer(
-            question,
-            lambda: answer(self.registry, question.request, self._route(question)),
-            patience_s=question.deadline_s or self.deadline_s,
-        )
+    async def _considered(self, question: Question) -> ChatResponse:
+        """The answer where a decision needs more than what is at hand: an embedding before it, a judge after it."""
+        registry, request = self.registry, question.request
+        if question.only is not None:
+            return await answer(registry, request, self._route(question))
+        await registry.contexts.prepare(request)
+        if registry.judge is None:
+            return await answer(registry, request, self._route(question))
+        return await climb(registry, request, self._route(question), registry.judge)
 
     def stream(self, model: Model, request: Request) -> AsyncIterator[Chunk]:
         """This very model's answer in pieces."""
@@ -126,14 +136,31 @@ class ModelService:
         return self._streamed(_question(request, wanted=wanted, objective=objective))
 
     def _streamed(self, question: Question) -> AsyncIterator[Chunk]:
-        pieces = self.registry.recall.stream(
-            question, lambda: stream(self.registry, question.request, self._route(question))
-        )
+        pieces = self.registry.recall.stream(question, lambda: self._flowing(question))
         return self.observers.stream(question.request, pieces) if self.observers else pieces
+
+    def _flowing(self, question: Question) -> AsyncGenerator[Chunk, None]:
+        registry, request = self.registry, question.request
+        if question.only is None and registry.judge is not None:
+            return whole(lambda: self._considered(question))
+        if question.only is None and registry.contexts.awaits:
+            return self._prepared(question)
+        return stream(registry, request, self._route(question))
+
+    async def _prepared(self, question: Question) -> AsyncGenerator[Chunk, None]:
+        await self.registry.contexts.prepare(question.request)
+        async with aclosing(stream(self.registry, question.request, self._route(question))) as pieces:
+            async for piece in pieces:
+                yield piece
 
     def _route(self, question: Question) -> Route:
         registry, objective = self.registry, question.objective
-        choose = registry.choose_model if objective is None else partial(registry.choose_model, objective=objective)
+        choose: Callable[[Requirements], Model] = registry.choices.model
+        deciding = None
+        if registry.journal is not None or registry.settlement.selector.contextual:
+            choose = deciding = Deciding(registry, question.request, objective)
+        elif objective is not None:
+            choose = partial(registry.choices.model, objective=objective)
         return Route(
             question.request,
             ANY if question.only is not None else self.needs_of(question.request, question.wanted),
@@ -149,6 +176,8 @@ class ModelService:
             deadline_s=question.deadline_s or self.deadline_s,
             strict=question.deadline_s is not None,
             max_attempts=question.max_attempts or self.max_attempts,
+            population=len(registry),
+            deciding=deciding,
             purse=None if registry.budgets is None else Purse(registry.budgets, question.request),
             hedges=self._hedges if (self.hedge if question.hedge is None else question.hedge) else None,
             resume=self.resume if question.resume is None else question.resume,
@@ -169,12 +198,8 @@ class ModelService:
         async def ask(new: Sequence[str], rest: dict[str, Any]) -> Embeddings:
             return await embeddings(self.registry, model, new, rest, self._route(question), asked=question.request)
 
-        def found() -> Awaitable[Embeddings]:
-            return self.registry.recall.embed(model, texts, params, ask, tenant=tenant)
-
-        if not self.observers:
-            return await found()
-        return await self.observers.answer(question.request, found, "embeddings")
+        found = self.registry.recall.embed(model, texts, params, ask, tenant=tenant)
+        return await (self.observers.answer(question.request, found, "embeddings") if self.observers else found)
 
 
 def _limit(name: str, value: Any, kind: Any) -> Any:

@@ -172,6 +172,11 @@ class UsageService:
             (self._saved if success else self._fresh).merge(self._saving)
             self._saving = UsageSheet()
 
+    def absorb(self, sheet: UsageSheet) -> None:
+        """Count in what other processes have counted."""
+        with self._lock:
+            self._saved.merge(sheet)
+
     def flush(self) -> bool:
         """Return when all that was counted is on disk; False when it could not be written (and is kept to try again).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -124,9 +124,9 @@ class LinUCBSelector(ModelSelector):
             self._add_line(arm, record)
         return arm
 
-    def state(self) -> dict[str, Any]:
+    def state(self, *, only: Collection[str] | None = None) -> dict[str, Any]:
         """Everything learnt, as JSON, with the sums of each regression."""
-        made = super().state()
+        made = super().state(only=only)
         for name, record in made["arms"].items():
             arm = self._known.get(name)
             own = None if arm is None or self._lines is None else self._lines.sums(arm.row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, count
 from typing import Any, ClassVar
 
@@ -55,6 +55,7 @@ class Memory:
         self._weight = 1.0  # of a result that comes in now; it grows, so that all older ones need no touch
         self._growth = 1.0 if half_life is None else 2 ** (1 / half_life)
         self.half_lives = 0.0  # that have passed so far
+        self.touched: set[str] | None = None  # arms with new results, for who wants to know; they are taken out there
 
     def refresh(self, arms: Arms, arm: Arm) -> None:
         """Bring the policy's own columns up to date in `arm.row`; called before a choice if this arm changed."""
@@ -191,6 +192,8 @@ class Memory:
                 self.learn(known, quality, context)
         possible = self._possible
         known.measure(self._weight, possible(cost_usd), possible(latency_s), possible(tokens_per_s))
+        if self.touched is not None:
+            self.touched.add(arm)
         self._stale.add(known)  # last, as a choice in another thread may take it at once
         if self._growth != 1.0:
             self._age()
@@ -207,6 +210,8 @@ class Memory:
         known.revise(self._weight, old_quality, new_quality)
         if self.attentive:
             self.relearn(known, old_quality, new_quality, context)
+        if self.touched is not None:
+            self.touched.add(arm)
         self._stale.add(known)
 
     def _refuse(self, arm: str, quality: float) -> None:
@@ -272,10 +277,11 @@ class Memory:
             for arm in tuple(self._known.values())
         }
 
-    def state(self) -> dict[str, Any]:
-        """Everything learnt, as JSON; the states of several processes merge into what one would have learnt."""
-        arms = {arm.name: write_sums(arm, weight=self._weight) for arm in tuple(self._known.values())}
-        return {"selector": self.name, "format": FORMAT, "arms": {**self._early, **arms}}
+    def state(self, *, only: Collection[str] | None = None) -> dict[str, Any]:
+        """Everything learnt, of all arms or of some, as JSON; states of several processes merge into one."""
+        known = tuple(self._known.values())
+        arms = {arm.name: write_sums(arm, weight=self._weight) for arm in known if only is None or arm.name in only}
+        return {"selector": self.name, "format": FORMAT, "arms": {**self._early, **arms} if only is None else arms}
 
     def merge(self, state: Mapping[str, Any]) -> None:
         """Add what another process, or an earlier run, has learnt; a record that cannot be true is dropped.
@@ -294,12 +300,13 @@ class Memory:
                 waiting = self._early.setdefault(name, dict.fromkeys(sums, 0.0))
                 self._early[name] = {key: waiting[key] + number for key, number in sums.items()}
 
-    def shared_state(self) -> dict[str, Any]:
+    def shared_state(self, *, only: Collection[str] | None = None) -> dict[str, Any]:
         """The state as calls alone have made it, for processes that share: new prices have rescaled nothing."""
-        made = self.state()
-        for arm in tuple(self._known.values()):
-            if arm.repriced_usd:
-                made["arms"][arm.name]["cost_sum_usd"] -= arm.repriced_usd / self._weight
+        made = self.state(only=only)
+        for name, record in made["arms"].items():
+            arm = self._known.get(name)
+            if arm is not None and arm.repriced_usd:
+                record["cost_sum_usd"] -= arm.repriced_usd / self._weight
         return made
 
     def absorb(self, changes: Mapping[str, Mapping[str, Any]]) -> None:

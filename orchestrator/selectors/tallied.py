@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from orchestrator.core.outcome import Objective
@@ -42,9 +42,9 @@ class Tallied(ModelSelector):
         if gone is not None:
             self._tally.clear(gone.row)
 
-    def state(self) -> dict[str, Any]:
+    def state(self, *, only: Collection[str] | None = None) -> dict[str, Any]:
         """Everything learnt, as JSON, with the results by category."""
-        made = super().state()
+        made = super().state(only=only)
         for name, record in made["arms"].items():
             arm = self._known.get(name)
             by_category = self._waiting.get(name) if arm is None else self._tally.of(arm.row)

@@ -11,11 +11,11 @@ from orchestrator.settings.yaml_file import scalar
 __all__ = ["PREFIX", "from_environment"]
 
 PREFIX = "ORCHESTRATOR_"
-_PLAIN = {"SELECTOR": "selector", "STORAGE_PATH": "storage_path", "DEBUG": "debug"}
+_PLAIN = {"SELECTOR": "selector", "STORAGE_PATH": "storage_path", "DEBUG": "debug", "STATE": "state"}
 
 
 def from_environment(environ: Mapping[str, str]) -> Tree:
-    """`ORCHESTRATOR_SELECTOR`, `_STORAGE_PATH`, `_DEBUG`, `_MODELS` (ids between commas), `_<SECTION>__<KEY>`.
+    """`ORCHESTRATOR_SELECTOR`, `_STORAGE_PATH`, `_STATE`, `_DEBUG`, `_MODELS` (with commas), `_<SECTION>__<KEY>`.
 
     >>> from_environment({"ORCHESTRATOR_CACHE__TTL": "60", "ORCHESTRATOR_MODELS": "openai/gpt-4o"})
     {'cache': {'ttl': 60}, 'models': [{'id': 'openai/gpt-4o'}]}

@@ -23,7 +23,11 @@ from orchestrator.settings.variables import Missing, filled
 
 __all__ = ["load_settings"]
 
-_WORDS = {"selector": "name", "cache": "backend"}  # `selector: ucb` is short for `selector: {name: ucb}`
+_WORDS = {
+    "selector": "name",
+    "cache": "backend",
+    "state": "store",
+}  # `selector: ucb` is short for `selector: {name: ucb}`
 
 
 def load_settings(

@@ -24,9 +24,11 @@ SECTIONS: Final = (
     "keys",
     "budgets",
     "usage",
+    "journal",
     "profiles",
     "gateway",
     "telemetry",
+    "state",
 )
 ROOT_KEYS: Final = (
     *SECTIONS,

@@ -19,7 +19,7 @@ _A_PAGE = 50  # output tokens: up to here the length of an answer hardly tells i
 def asks_for_less(outcome: Outcome) -> bool:
     """True for a failure that says "too much at once": a rate limit, overload, or no answer in time."""
     error = outcome.error
-    return error is not None and (error.blame is Blame.LIMIT or error.error_type in ("overloaded", "timeout"))
+    return error is not None and (error.blame is Blame.LIMIT or error.kind in ("overloaded", "timeout"))
 
 
 class AdaptiveLimit:

@@ -1,0 +1,5 @@
+"""What several processes know together: sums that add, outages, allowances of money and of calls by the minute."""
+
+from orchestrator.state.store import StateStore, StateUnavailableError, state_store_at
+
+__all__ = ["StateStore", "StateUnavailableError", "state_store_at"]
