@@ -82,7 +82,7 @@ lock: $(VENV)-trust/.installed
 	BIN=$(VENV)-trust/bin scripts/lock.sh
 
 audit: $(VENV)-trust/.installed
-	$(VENV)-trust/bin/pip-audit --require-hashes --disable-pip --requirement requirements/ci.txt
+	$(VENV)-trust/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements/ci.txt
 
 sbom: $(VENV)-trust/.installed
 	mkdir -p dist

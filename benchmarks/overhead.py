@@ -17,7 +17,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from loopback import server
 
@@ -25,19 +26,23 @@ PROMPT = "What is the answer to the ultimate question of life, the universe and 
 BODY = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
 HEADERS = {"Authorization": "Bearer k", "Content-Type": "application/json"}
 Contestant = Callable[[], Awaitable[object]]
+Asked = Callable[..., Awaitable[Any]]
+Doors = dict[str, Contestant]
+Field = Mapping[str, Callable[[str], Awaitable[Doors]]]
 
 
-async def contestants(url: str) -> dict[str, dict[str, Contestant]]:
+async def contestants(url: str, field: Field) -> dict[str, Doors]:
     """Calls and streams by contestant; those whose library is missing are left out."""
-    found = {"raw aiohttp": await _raw(url), "engine": await _engine(url)}
-    try:
-        found["openai SDK"] = await _openai(url)
-    except ImportError:
-        print("openai SDK: not installed, left out", file=sys.stderr)
+    found = {}
+    for name, make in field.items():
+        try:
+            found[name] = await make(url)
+        except ImportError as missing:
+            print(f"{name}: not installed ({missing.name}), left out", file=sys.stderr)
     return found
 
 
-async def _raw(url: str) -> dict[str, Contestant]:
+async def _raw(url: str) -> Doors:
     import aiohttp
 
     session = aiohttp.ClientSession()
@@ -55,7 +60,7 @@ async def _raw(url: str) -> dict[str, Contestant]:
     return {"call": call, "stream": stream, "close": session.close}
 
 
-async def _engine(url: str) -> dict[str, Contestant]:
+async def _engine(url: str) -> Doors:
     from orchestrator import Cost, ModelRegistry
     from orchestrator.integrations.openai_model import OpenAIModel
 
@@ -74,7 +79,7 @@ async def _engine(url: str) -> dict[str, Contestant]:
     return {"call": call, "stream": stream, "close": registry.cleanup}
 
 
-async def _openai(url: str) -> dict[str, Contestant]:
+async def _openai(url: str) -> Doors:
     from openai import AsyncOpenAI
 
     client = AsyncOpenAI(api_key="k", base_url=url, max_retries=0)
@@ -87,6 +92,9 @@ async def _openai(url: str) -> dict[str, Contestant]:
         return "".join([chunk.choices[0].delta.content or "" async for chunk in pieces])
 
     return {"call": call, "stream": stream, "close": client.close}
+
+
+FIELD: Field = {"raw aiohttp": _raw, "engine": _engine, "openai SDK": _openai}
 
 
 async def one_by_one(call: Contestant, count: int) -> float:
@@ -109,14 +117,14 @@ async def at_once(call: Contestant, count: int, in_flight: int = 64) -> float:
     return (time.perf_counter() - started) / (max(1, count // in_flight) * in_flight)
 
 
-async def rounds(url: str, count: int, calls: int) -> dict[str, dict[str, list[float]]]:
+async def rounds(url: str, count: int, calls: int, entered: Field = FIELD) -> dict[str, dict[str, list[float]]]:
     """Seconds by measure, contestant and round."""
-    field = await contestants(url)
+    field = await contestants(url, entered)
     seconds: dict[str, dict[str, list[float]]] = {m: {n: [] for n in field} for m in ("CPU", "64 at once", "stream")}
-    slow = {"openai SDK": 10}  # fewer calls where each takes ten times as long
+    quick = ("raw aiohttp", "engine")  # fewer calls where each takes ten times as long
     for number in range(count + 1):
         for name, doors in field.items():
-            share = max(20, calls // slow.get(name, 1))
+            share = calls if name in quick else max(20, calls // 10)
             gc.collect()
             figures = {
                 "CPU": await one_by_one(doors["call"], share),
@@ -144,9 +152,12 @@ def summary(seconds: dict[str, dict[str, list[float]]]) -> list[dict[str, object
     return rows
 
 
-def import_times(count: int = 9) -> dict[str, float]:
+IMPORTS = {"orchestrator": "import orchestrator", "asyncio": "import asyncio"}
+
+
+def import_times(count: int = 9, statements: Mapping[str, str] = IMPORTS) -> dict[str, float]:
     """Milliseconds of `python -c` beyond the bare interpreter, medians of interleaved runs."""
-    modules = {"bare": "pass", "orchestrator": "import orchestrator", "asyncio": "import asyncio"}
+    modules = {"bare": "pass", **statements}
     seen: dict[str, list[float]] = {name: [] for name in modules}
     for _ in range(count):
         for name, code in modules.items():

@@ -197,11 +197,11 @@ async def test_a_cancelled_leader_costs_one_more_call():
     assert [getattr(answer, "text", None) for answer in answers] == [None, *["Paris"] * 4]
 
 
-async def test_a_follower_with_little_patience_gets_a_timeout_of_its_own():
+async def test_a_follower_whose_time_is_over_gets_a_timeout_of_its_own():
     """As if its own call had taken too long."""
     clock = FakeClock()
     cache, upstream = ModelCache(clock=clock), Upstream(held=True)
-    leader = asyncio.ensure_future(cache.answer(KEY, upstream))
+    leader = asyncio.ensure_future(cache.answer(KEY, upstream, patience_s=1.0))
     await turns()
     follower = asyncio.ensure_future(cache.answer(KEY, upstream, patience_s=1.0))
     await turns()
@@ -210,6 +210,16 @@ async def test_a_follower_with_little_patience_gets_a_timeout_of_its_own():
         await follower
     upstream.gate.set()
     assert (await leader).text == "Paris"
+
+
+async def test_who_has_less_time_does_not_join_and_who_has_more_is_not_cut_short():
+    """A call under way ends with its caller's deadline: it is shared among those who have the same."""
+    cache, upstream = ModelCache(), Upstream(held=True)
+    calls = [asyncio.ensure_future(cache.answer(KEY, upstream, patience_s=s)) for s in (60.0, 60.0, 5.0)]
+    await turns()
+    assert upstream.calls == 2
+    upstream.gate.set()
+    assert {answer.text for answer in await asyncio.gather(*calls)} == {"Paris"}
 
 
 # growing old

@@ -19,6 +19,13 @@ def test_the_reference_is_what_the_code_says():
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
+def test_the_page_of_peers_says_what_was_measured():
+    """No figure is typed in by hand: run `python benchmarks/peers --page-only` after a change of its words."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "peers"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
 def navigation():
     """The pages in the map of the site, in order."""
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
