@@ -22,7 +22,7 @@ with extra("langchain"):
     from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
     from langchain_core.runnables import RunnableMap, RunnablePassthrough
     from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
-    from pydantic import Field, PrivateAttr
+    from pydantic import ConfigDict, Field, PrivateAttr
 
 __all__ = ["OrchestratorChat", "OrchestratorEmbeddings"]
 
@@ -38,6 +38,8 @@ class OrchestratorChat(BaseChatModel):
     >>> chat._llm_type
     'orchestrator'
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     wanted: dict[str, Any] = Field(default_factory=dict)
     _engine: Engine = PrivateAttr()

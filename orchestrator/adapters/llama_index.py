@@ -24,7 +24,7 @@ with extra("llama-index"):
         TextBlock,
         ToolCallBlock,
     )
-    from llama_index.core.bridge.pydantic import Field, PrivateAttr
+    from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr
     from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
     from llama_index.core.llms.function_calling import FunctionCallingLLM
     from llama_index.core.llms.llm import ToolSelection
@@ -38,6 +38,8 @@ class OrchestratorLLM(FunctionCallingLLM):
     `response.raw` says who answered, after which attempts, and what it cost (`cost_usd`, None if unknown). Failures
     are the engine's own errors.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     wanted: dict[str, Any] = Field(default_factory=dict)
     _engine: Engine = PrivateAttr()

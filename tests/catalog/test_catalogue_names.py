@@ -17,7 +17,9 @@ from orchestrator.integrations.providers import PROVIDERS
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("group", "table"), [("integrations", PROVIDERS), ("sources", SOURCES), ("connectors", CONNECTORS)])
+@pytest.mark.parametrize(
+    ("group", "table"), [("integrations", PROVIDERS), ("sources", SOURCES), ("connectors", CONNECTORS)]
+)
 def test_what_is_built_in_is_registered_like_a_plug_in(group, table):
     """The entry points of the distribution and the table in the code are one list."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]

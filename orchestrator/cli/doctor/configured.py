@@ -81,5 +81,6 @@ def _writable(what: str, place: Path) -> Finding:
     folder = place if place.is_dir() else place.parent
     if not folder.is_dir():
         return Finding("files", what, "absent", f"{place} will be made at first use")
-    state = "well" if os.access(folder, os.W_OK) else "wrong"
-    return Finding("files", what, state, f"{place}" if state == "well" else f"{folder} cannot be written to")
+    if not os.access(folder, os.W_OK):
+        return Finding("files", what, "wrong", f"{folder} cannot be written to")
+    return Finding("files", what, "well", str(place))
