@@ -32,6 +32,7 @@ from orchestrator.core.model import Model
 
 PROMPT = "What is the answer to the ultimate question of life, the universe and everything? Please explain."
 TEXT = "It is forty-two, says the machine, and it has checked its result thoroughly. " * 10
+SETTLING_S = 0.3  # what one contestant has left to do in the background does not fall on the next
 Contestant = Callable[[], Awaitable[object]]
 
 
@@ -158,6 +159,7 @@ async def latencies(found: dict[str, Contestant], rounds: int, calls: int) -> di
         for name, contestant in found.items():
             await timed(contestant, calls // 10)
             took[name] += await timed(contestant, calls)
+            await asyncio.sleep(SETTLING_S)
     gc.enable()
     return took
 

@@ -124,13 +124,15 @@ def start(name, upstream_url=""):
     return process, f"http://127.0.0.1:{process.stdout.readline().decode().strip()}"
 
 
-async def load(url, *, seconds, workers, stream):
-    """Requests a second, CPU microseconds a request, median seconds, peak MB."""
+async def load(url, *, seconds, workers, stream, spent=None):
+    """Requests a second, CPU microseconds a request, median seconds, peak MB; `spent` reads what /cpu would tell."""
     body = json.dumps(ASK | {"stream": stream}).encode()
     took = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
 
         async def cpu():
+            if spent:
+                return spent()
             async with http.get(url + "/cpu") as answer:
                 return await answer.json()
 

@@ -25,6 +25,7 @@ from loopback import server
 PROMPT = "What is the answer to the ultimate question of life, the universe and everything? Please explain."
 BODY = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
 HEADERS = {"Authorization": "Bearer k", "Content-Type": "application/json"}
+SETTLING_S = 0.2  # what one contestant has left to do in the background does not fall on the next
 Contestant = Callable[[], Awaitable[object]]
 Asked = Callable[..., Awaitable[Any]]
 Doors = dict[str, Contestant]
@@ -125,6 +126,7 @@ async def rounds(url: str, count: int, calls: int, entered: Field = FIELD) -> di
     for number in range(count + 1):
         for name, doors in field.items():
             share = calls if name in quick else max(20, calls // 10)
+            await asyncio.sleep(SETTLING_S)
             gc.collect()
             figures = {
                 "CPU": await one_by_one(doors["call"], share),

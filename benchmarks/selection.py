@@ -16,7 +16,7 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -134,9 +134,8 @@ def time_us(subject: Subject, calls: int) -> float:
     return (time.perf_counter() - start) / calls * 1e6
 
 
-def measure(*, peers: bool, rounds: int, calls: int) -> list[dict[str, object]]:
+def measure(running: Sequence[Subject], *, rounds: int, calls: int) -> list[dict[str, object]]:
     """Median and quartiles of every subject, in microseconds."""
-    running = list(subjects(peers=peers))
     fitting = [calls_that_fit(subject, calls) for subject in running]
     times: list[list[float]] = [[] for _ in running]
     for _ in range(rounds + 1):
@@ -169,7 +168,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--calls", type=int, default=2_000, help="most steps a round")
     options = parser.parse_args(arguments)
-    results = measure(peers=options.peers, rounds=options.rounds, calls=options.calls)
+    results = measure(list(subjects(peers=options.peers)), rounds=options.rounds, calls=options.calls)
     print(json.dumps(results, indent=1) if options.json else table(results))
 
 

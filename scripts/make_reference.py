@@ -17,10 +17,12 @@ from functools import partial
 from pathlib import Path
 from textwrap import dedent
 
+import api_reference
 import fault_reference
 import gateway_reference
 
 from orchestrator import errors
+from orchestrator.core.attempt import HurriedError
 from orchestrator.core.requirements import REQUIREMENT_NAMES
 from orchestrator.errors import PROVIDER_ERRORS, Blame, ProviderAPIError
 from orchestrator.integrations.compatible import SERVICES
@@ -92,7 +94,7 @@ def failures() -> str:
         "in its figures?",
         "lowers its score?",
     )
-    ours = (*PROVIDER_ERRORS.values(), RequestTimeoutError, ConflictError, UnsupportedFeatureError)
+    ours = (*PROVIDER_ERRORS.values(), HurriedError, RequestTimeoutError, ConflictError, UnsupportedFeatureError)
     return table(head, map(failure_row, ours))
 
 
@@ -174,7 +176,16 @@ def requirements() -> str:
     return table(("requirement", "unit", "a model fits when"), rows)
 
 
+def api(name: str) -> str:
+    """What an object of this class can be asked."""
+    return table(*api_reference.methods(name))
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    **{f"api-{name}": partial(api, name) for name in api_reference.PRINCIPAL},
+    "api-classes": lambda: table(*api_reference.names("class")),
+    "api-errors": lambda: table(*api_reference.names("error")),
+    "api-others": lambda: table(*api_reference.names("other")),
     "error-meanings": error_meanings,
     "error-tree": error_tree,
     "failures": failures,

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What a newcomer does, for real: an empty environment, pip, an empty folder, the demo. Needs the package index.
+# What a newcomer does, for real: an empty environment, the wheel, an empty folder, the demo, the tutorial line by line.
+# Needs the package index.
 #
 #   scripts/newcomer.sh             with python3
 #   PYTHON=python3.13 scripts/newcomer.sh
@@ -8,27 +9,38 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+unset PYTHONPATH VIRTUAL_ENV
 
-mkdir "$work/source" "$work/empty"
+mkdir "$work/source" "$work/empty" "$work/pages"
 cp -R "$root/orchestrator" "$root/pyproject.toml" "$root/README.md" "$root/LICENSE" "$work/source"
+cp "$root/docs/tutorial.md" "$root/tests/docs/reader.py" "$root/tests/docs/written_pages.py" "$work/pages"
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check "$work/source"
+bin="$work/venv/bin"
+"$bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$work/dist" "$work/source"
+"$bin/python" -m pip install --quiet --disable-pip-version-check "$work"/dist/*.whl
+rm -rf "$work/source"
 
 cd "$work/empty"
-"$work/venv/bin/orchestrator" --version
-"$work/venv/bin/orchestrator" demo --prompts 60 --no-plot
-"$work/venv/bin/python" - <<'PYTHON'
-import asyncio
-from orchestrator import ModelRegistry, OpenAIModel
-from orchestrator.testing import EmulatedModel, Emulator
+"$bin/orchestrator" --version
+"$bin/orchestrator" doctor
+"$bin/orchestrator" demo --prompts 60 --no-plot
+"$bin/python" - "$work/pages" <<'PYTHON'
+import sys
+from pathlib import Path
 
+import orchestrator
 
-async def main():
-    async with Emulator([EmulatedModel("gpt-4o-mini")]) as emulator, ModelRegistry() as registry:
-        address = emulator.base_url("openai")
-        registry.register_model(OpenAIModel(name="gpt-4o-mini", api_key="any", base_url=address))
-        print(await registry.generate_response("What is 17 plus 23?", max_cost=0.01))
+pages = Path(sys.argv[1])
+sys.path.insert(0, str(pages))
+from reader import Reader
+from written_pages import blocks_of
 
-
-asyncio.run(main())
+assert Path(orchestrator.__file__).is_relative_to(sys.prefix), orchestrator.__file__
+blocks = list(blocks_of((pages / "tutorial.md").read_text(encoding="utf-8")))
+with Reader("tutorial.md") as reader:
+    for block in blocks:
+        reader.follow(block)
+        if block.kind in ("python", "bash"):
+            print(f"tutorial.md:{block.line}", block.code.strip().splitlines()[0], "...")
+print(len(blocks), "blocks of the tutorial did what they say")
 PYTHON

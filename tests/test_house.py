@@ -228,3 +228,16 @@ def test_every_exception_to_a_checker_names_what_it_excepts():
         if token.type == tokenize.COMMENT and bare.search(token.string)
     ]
     assert not found, "\n" + "\n".join(found)
+
+
+def test_no_default_shows_the_environment():
+    """`help()` and generated pages print defaults, and the environment holds keys."""
+    shown = [
+        f"{here(path)}:{node.lineno}"
+        for path in FILES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for default in (*node.args.defaults, *node.args.kw_defaults)
+        if default is not None and "environ" in ast.unparse(default)
+    ]
+    assert shown == []

@@ -43,9 +43,10 @@ class PriceBook:
         self,
         *,
         overrides: Mapping[str, Cost | Mapping[str, Any]] | None = None,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
         listed: PriceList | None = None,
     ) -> None:
+        environ = os.environ if environ is None else environ  # as a default it would show every key in help()
         layers = {
             "ORCHESTRATOR_MODEL_COSTS_JSON": _bulk_overrides(environ),
             "ORCHESTRATOR_COST_... variables": _field_overrides(environ),
@@ -56,7 +57,7 @@ class PriceBook:
         self._listed = listed
 
     @classmethod
-    def default(cls, *, environ: Mapping[str, str] = os.environ) -> PriceBook:
+    def default(cls, *, environ: Mapping[str, str] | None = None) -> PriceBook:
         """The book of the process's environment over the list that ships, which is read at the first look-up.
 
         With `ORCHESTRATOR_PRICES=live` the list is that of the installed `genai-prices` package (extra `prices`).

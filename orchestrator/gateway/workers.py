@@ -44,8 +44,9 @@ class Place:
         loop.add_reader(self.leash, gone)
 
 
-def place_in(environ: Mapping[str, str] = os.environ) -> Place | None:
+def place_in(environ: Mapping[str, str] | None = None) -> Place | None:
     """The place of this process in a crew, if it is in one."""
+    environ = os.environ if environ is None else environ
     if _NUMBER not in environ:
         return None
     listening = socket.socket(fileno=int(environ[_SOCKET]))

@@ -27,7 +27,7 @@ class Configured(ModelMap):
         cls,
         config: str | os.PathLike[str] | Mapping[str, Any] | Settings,
         *,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
         **given: Any,
     ) -> Self:
         """A registry from a YAML or JSON file or a mapping; the environment wins over it, and arguments over both.
@@ -57,7 +57,7 @@ class Configured(ModelMap):
         self,
         config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
         *,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
     ) -> Reloaded:
         """Take over new settings, by default from the file they came from; when they are wrong, nothing changes.
 

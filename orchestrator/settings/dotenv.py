@@ -46,11 +46,12 @@ def _value(match: re.Match[str]) -> str:
 
 
 def export_dotenv(
-    path: str | os.PathLike[str] = ".env", environ: MutableMapping[str, str] = os.environ
+    path: str | os.PathLike[str] = ".env", environ: MutableMapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """Set the variables of a file that are not set yet, and tell their names; a missing file sets none."""
     if not Path(path).is_file():
         return ()
+    environ = os.environ if environ is None else environ
     fresh = {name: value for name, value in read_dotenv(path).items() if name not in environ}
     environ.update(fresh)
     return tuple(fresh)

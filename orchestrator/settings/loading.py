@@ -33,13 +33,14 @@ _WORDS = {
 def load_settings(
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     *,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
 ) -> Settings:
     """Checked settings from a YAML or JSON file or a mapping, and from the environment, which wins.
 
     Relative paths of includes count from the file that names them. Whatever is wrong is a ConfigurationError that
     names file, line and key, and nothing is built from settings that are wrong.
     """
+    environ = os.environ if environ is None else environ  # as a default it would show every key in help()
     files = Files(environ)
     if config is None:
         tree = Tree(place=Place("settings"))

@@ -12,11 +12,12 @@ from orchestrator.errors import OrchestratorError
 __all__ = ["files", "keys", "settings"]
 
 
-def settings(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+def settings(environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
     """The settings file that would be read, checked with all its parts."""
     from orchestrator.models.configuring import check
     from orchestrator.settings import load_settings
 
+    environ = os.environ if environ is None else environ
     named = environ.get("ORCHESTRATOR_CONFIG") or ("config.yaml" if Path("config.yaml").is_file() else None)
     if named is None:
         yield Finding("configured", "settings", "absent", "no file: the environment alone counts")
@@ -31,10 +32,11 @@ def settings(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     yield Finding("configured", "settings", "well", f"{len(found.models)} models from {named}{unset}")
 
 
-def keys(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+def keys(environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
     """Every provider whose key is set, by variable and length; the others on one line."""
     from orchestrator.integrations.providers import known_providers
 
+    environ = os.environ if environ is None else environ
     without: list[str] = []
     for provider in known_providers():
         variables = _variables_of(provider)
@@ -70,9 +72,9 @@ def _key(provider: str, variable: str, environ: Mapping[str, str]) -> Finding:
     return Finding("keys", provider, "well", f"{variable} is set ({len(bare.strip())} characters)")
 
 
-def files(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+def files(environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
     """The file that usage is kept in, where the environment names one."""
-    place = environ.get("ORCHESTRATOR_USAGE_FILE")
+    place = (os.environ if environ is None else environ).get("ORCHESTRATOR_USAGE_FILE")
     if place:
         yield _writable("usage", Path(place).expanduser())
 

@@ -11,7 +11,7 @@ from orchestrator.cli.doctor.finding import Finding
 __all__ = ["providers"]
 
 
-async def providers(environ: Mapping[str, str] = os.environ) -> AsyncIterator[Finding]:
+async def providers(environ: Mapping[str, str] | None = None) -> AsyncIterator[Finding]:
     """Ask every provider with a key, and Ollama, for its list: nothing is paid for."""
     from orchestrator.core.info import ModelInfo
     from orchestrator.core.model import Model
@@ -24,7 +24,7 @@ async def providers(environ: Mapping[str, str] = os.environ) -> AsyncIterator[Fi
         well = not isinstance(found, str)
         words = f"{len(found)} models" if well else str(found)
         yield Finding("reachable", name, "well" if well else "wrong", words)
-    address = ollama_address(environ)
+    address = ollama_address(os.environ if environ is None else environ)
     for name, found in (await listing([OllamaModel("any", base_url=address)])).items():
         if isinstance(found, str):
             yield Finding("reachable", name, "absent", f"nothing answers at {address}")
