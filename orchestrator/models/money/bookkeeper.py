@@ -58,7 +58,6 @@ class Bookkeeper:
         self._thread: ThreadPoolExecutor | None = None
         self._awake = False
         self._failing = False
-        self._inherited: list[Ledger | None] = []
         _keepers.add(self)
 
     def keep_usage(self, usage: UsageService) -> UsageSheet:
@@ -137,15 +136,26 @@ class Bookkeeper:
             thread.shutdown()
             self._hurry.clear()
         with self._lock:
-            if self._ledger is not None:
-                self._ledger.close()
-                self._ledger = None
+            self._close_file()
+
+    def _close_file(self) -> None:
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+
+    def pause(self) -> None:
+        """Before a fork: SQLite must not find itself in two processes, so its file is closed, and opens when needed."""
+        self._lock.acquire()
+        self._close_file()
+
+    def resume(self) -> None:
+        """After it, in the parent."""
+        self._lock.release()
 
     def leave_parent(self) -> None:
-        """After a fork: thread, lock and file belong to the parent; closing the file here would hurt it."""
-        self._inherited.append(self._ledger)
+        """After it, in the child: locks, thread and what is not yet written belong to the parent."""
         self._lock, self._starting, self._hurry = threading.Lock(), threading.Lock(), threading.Event()
-        self._ledger = self._thread = None
+        self._thread = None
         self._awake = False
         for part in (self._usage, self._accounts):
             if part is not None:
@@ -153,11 +163,23 @@ class Bookkeeper:
 
 
 _keepers: WeakSet[Bookkeeper] = WeakSet()
+_paused: list[Bookkeeper] = []
 
 
-def _after_fork() -> None:
-    for keeper in _keepers:
-        keeper.leave_parent()
+def _before_fork() -> None:
+    for keeper in tuple(_keepers):
+        keeper.pause()
+        _paused.append(keeper)
 
 
-os.register_at_fork(after_in_child=_after_fork)
+def _after_in_parent() -> None:
+    while _paused:
+        _paused.pop().resume()
+
+
+def _after_in_child() -> None:
+    while _paused:
+        _paused.pop().leave_parent()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
