@@ -139,4 +139,5 @@ class UsageSummary:
         return self.request_count > 0 or self.billed_failure_count > 0
 
     def __repr__(self) -> str:
-        return f"<UsageSummary of {self.model_id!r}: {self.request_count} requests, ${self.cost_usd:.6f}>"
+        missing = f" without {self.unpriced_count} of unknown cost" if self.unpriced_count else ""
+        return f"<UsageSummary of {self.model_id!r}: {self.request_count} requests, ${self.cost_usd:.6f}{missing}>"
