@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from orchestrator.core.attribution import tenant_of, usage_tags_of
 from orchestrator.core.replies import ChatResponse, Chunk, Embeddings, FinishReason, Reply
 from orchestrator.core.tools import Tool, ToolCall
 from orchestrator.core.usage import UsageStats
@@ -26,12 +27,10 @@ __all__ = [
     "Tool",
     "ToolCall",
     "UsageStats",
-    "usage_tags_of",
 ]
 
 Role = Literal["system", "user", "assistant", "tool"]
 _ROLES = ("system", "user", "assistant", "tool")
-_MOST_TAGS, _LONGEST_TAG = 16, 64
 _MEDIA_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 
 
@@ -196,8 +195,8 @@ class Request:
             params,
             tools=tuple(map(Tool.of, tools)) if tools else (),
             tool_choice=params.pop("tool_choice", None),
-            response_format=params.pop("response_format", None),
-            tenant=params.pop("tenant", None),
+            response_format=_format_of(params.pop("response_format", None)),
+            tenant=tenant_of(params.pop("tenant", None)),
             usage_tags=usage_tags_of(params.pop("usage_tags")) if "usage_tags" in params else (),
         )
 
@@ -235,12 +234,13 @@ class Request:
         return f"<Request of {len(self.messages)} messages, {len(self.tools)} tools, {sorted(self.params)}>"
 
 
-def usage_tags_of(given: Any) -> tuple[str, ...]:
-    """The labels under which a call is added up, in order and once each."""
-    tags = (given,) if isinstance(given, str) else tuple(given or ())
-    if len(tags) > _MOST_TAGS or not all(isinstance(tag, str) and 0 < len(tag) <= _LONGEST_TAG for tag in tags):
-        raise TypeError(f"usage_tags: give up to {_MOST_TAGS} words of up to {_LONGEST_TAG} characters each")
-    return tuple(sorted(set(tags)))
+def _format_of(given: Any) -> Any:
+    """The asked-for form of the answer, as it came, if it is one of those that `Request.json_schema` reads."""
+    if given in (None, "json", "text") or isinstance(given, Mapping) or hasattr(given, "model_json_schema"):
+        return given
+    raise TypeError(
+        f"response_format={given!r:.40}: give 'json', a JSON Schema, a pydantic class, or OpenAI's mapping with 'type'"
+    )
 
 
 def _messages_of(prompt: Any) -> tuple[Message, ...]:

@@ -67,7 +67,7 @@ class Tool(NamedTuple):
         """
         if isinstance(spec, Tool):
             return spec
-        inner = spec.get("function", spec)
+        inner = spec.get("function", spec) if isinstance(spec, Mapping) else None
         if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str):
             raise TypeError("a tool is a Tool or a mapping with 'name', 'description' and 'parameters' (a JSON Schema)")
         schema = inner.get("parameters") or inner.get("input_schema") or {"type": "object", "properties": {}}

@@ -11,7 +11,8 @@ from difflib import get_close_matches
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Prompt, Request, usage_tags_of
+from orchestrator.core.attribution import tenant_of, usage_tags_of
+from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Prompt, Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Objective
 from orchestrator.core.requirements import ANY, REQUIREMENT_NAMES, Requirements, implied_by
@@ -192,7 +193,7 @@ class ModelService:
 
     async def embed(self, model: Model, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
         """One vector a text, accounted like any call."""
-        tenant, tags = params.pop("tenant", None), usage_tags_of(params.pop("usage_tags", None))
+        tenant, tags = tenant_of(params.pop("tenant", None)), usage_tags_of(params.pop("usage_tags", None))
         question = _question(Request((), (), params, tenant=tenant, usage_tags=tags), only=model)
 
         async def ask(new: Sequence[str], rest: dict[str, Any]) -> Embeddings:

@@ -90,6 +90,13 @@ def test_a_pydantic_class_is_a_schema():
     assert (name, schema["type"], strict) == ("ModelConstraints", "object", True)
 
 
+@pytest.mark.parametrize("form", ["yaml", 7, ["json"], True])
+def test_what_is_no_form_of_an_answer_is_refused(form):
+    """A misspelt `response_format` is an error, and not an answer in any form."""
+    with pytest.raises(TypeError, match=r"response_format=.* give 'json'"):
+        Request.of("?", response_format=form)
+
+
 def test_an_image_comes_from_bytes_a_file_an_address_or_a_data_url(tmp_path):
     """Every source of a picture ends in the same address or content."""
     file = tmp_path / "a.png"

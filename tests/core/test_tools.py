@@ -32,7 +32,7 @@ def test_deeply_nested_arguments_are_kept_as_text():
     assert ToolCall.read("f", "[" * 100_000).broken
 
 
-@pytest.mark.parametrize("spec", [{}, {"function": None}, {"function": {"name": 7}}, {"name": None}])
+@pytest.mark.parametrize("spec", [{}, {"function": None}, {"function": {"name": 7}}, {"name": None}, "now", None])
 def test_what_is_no_tool_is_refused(spec):
     """A tool without a name is a TypeError that says what a tool is."""
     with pytest.raises(TypeError, match="a tool is"):
