@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from orchestrator.core.usage import UsageStats
 from orchestrator.errors import ConfigurationError, ProviderAPIError
 
-__all__ = ["Attempt", "Objective", "Outcome"]
+__all__ = ["Attempt", "Objective", "ObjectiveLike", "Outcome"]
 
 _NO_USAGE = UsageStats()
 
@@ -133,13 +134,29 @@ class Objective:
 
     def __post_init__(self) -> None:
         for name in ("quality", "cost", "latency"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise ConfigurationError(f"objective {name}={getattr(self, name)!r}: a weight is a number from 0 up")
+            if not (_is_number(weight := getattr(self, name)) and weight >= 0):
+                raise ConfigurationError(f"objective {name}={weight!r}: a weight is a number from 0 up")
         for name in ("cost_scale_usd", "latency_scale_s"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ConfigurationError(f"objective {name}={getattr(self, name)!r}: a scale is a number above 0")
+            if not (_is_number(scale := getattr(self, name)) and scale > 0):
+                raise ConfigurationError(f"objective {name}={scale!r}: a scale is a number above 0")
         if self.quality + self.cost + self.latency <= 0:
             raise ConfigurationError("an objective needs at least one weight above 0: quality, cost or latency")
+
+    @classmethod
+    def of(cls, given: ObjectiveLike) -> Objective | None:
+        """An objective as it is, or from its weights and scales by name; what is left out keeps its default.
+
+        None stays None.
+
+        >>> Objective.of({"quality": 1, "cost": 0.5})
+        Objective(quality=1, cost=0.5, latency=0.05, cost_scale_usd=0.01, latency_scale_s=5.0)
+        """
+        if given is None or isinstance(given, cls):
+            return given
+        names = tuple(field.name for field in fields(cls))
+        if not isinstance(given, Mapping) or not set(given) <= set(names):
+            raise TypeError(f"objective={given!r:.80}: give an Objective, or a mapping with any of {', '.join(names)}")
+        return cls(**given)
 
     @property
     def total(self) -> float:
@@ -151,3 +168,10 @@ class Objective:
         cheap = 1.0 if cost_usd is None else 1 / (1 + cost_usd / self.cost_scale_usd)
         quick = 1.0 if latency_s is None else 1 / (1 + latency_s / self.latency_scale_s)
         return (self.quality * quality + self.cost * cheap + self.latency * quick) / self.total
+
+
+ObjectiveLike = Objective | Mapping[str, float] | None  # or weights and scales by name; None: whoever is asked has one
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

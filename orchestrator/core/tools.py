@@ -57,7 +57,7 @@ class Tool(NamedTuple):
     strict: bool | None = None
 
     @classmethod
-    def of(cls, spec: Tool | Mapping[str, Any]) -> Tool:
+    def of(cls, spec: Any) -> Tool:
         """A tool from any of the shapes in use: ours, OpenAI's, Anthropic's.
 
         >>> Tool.of({"type": "function", "function": {"name": "now"}}).name

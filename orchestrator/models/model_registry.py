@@ -15,7 +15,7 @@ from orchestrator.core.clock import SYSTEM_CLOCK, Clock
 from orchestrator.core.info import ModelConstraints
 from orchestrator.core.messages import ChatResponse, Chunk, Prompt, Request
 from orchestrator.core.model import Model
-from orchestrator.core.outcome import Objective
+from orchestrator.core.outcome import Objective, ObjectiveLike
 from orchestrator.core.requirements import Requirements
 from orchestrator.errors import ModelNotFoundError, NoEligibleModelsError
 from orchestrator.models.admission import Admission
@@ -97,7 +97,7 @@ class ModelRegistry(Configured):
         health_monitor: ModelHealthMonitor | None = None,
         cache: ModelCache | None = None,
         storage_path: str | os.PathLike[str] | ModelStore | None = None,
-        objective: Objective | None = None,
+        objective: ObjectiveLike = None,
         metrics: Mapping[str, Any] | None = None,
         usage_service: UsageService | None = None,
         budgets: Budgets | Mapping[str, Any] | None = None,
@@ -201,7 +201,7 @@ class ModelRegistry(Configured):
         return self._selector
 
     def select(
-        self, *, prompt: Prompt | None = None, objective: Objective | None = None, explain: bool = False, **wanted: Any
+        self, *, prompt: Prompt | None = None, objective: ObjectiveLike = None, explain: bool = False, **wanted: Any
     ) -> Selection:
         """Choose without calling: the model, its score and, for every other, its score or why it was refused.
 
@@ -209,11 +209,11 @@ class ModelRegistry(Configured):
         `explanation` is worked out at once, so that it tells what was known at this moment.
         """
         if prompt is None:
-            selection = self.choices.look(Requirements.for_chat(**wanted), objective, None)
+            needs, context = Requirements.for_chat(**wanted), None
         else:
-            request = Request.of(prompt)
+            needs = self.service.needs_of(request := Request.of(prompt), wanted)
             context = self.contexts.of(request) if self.selector.contextual else None
-            selection = self.choices.look(self.service.needs_of(request, wanted), objective, context)
+        selection = self.choices.look(needs, Objective.of(objective), context)
         if explain:
             _ = selection.explanation
         return selection
@@ -236,7 +236,7 @@ class ModelRegistry(Configured):
     # the doors to the service
 
     async def generate_response(
-        self, prompt: Prompt, *, objective: Objective | None = None, **wanted: Any
+        self, prompt: Prompt, *, objective: ObjectiveLike = None, **wanted: Any
     ) -> ChatResponse:
         """Answer a prompt with the best fitting model, and the next best if it fails.
 
@@ -247,7 +247,7 @@ class ModelRegistry(Configured):
         return await self.service.generate(Request.of(prompt, **params), needs, objective)
 
     def stream_response(
-        self, prompt: Prompt, *, objective: Objective | None = None, **wanted: Any
+        self, prompt: Prompt, *, objective: ObjectiveLike = None, **wanted: Any
     ) -> AsyncIterator[Chunk]:
         """The same in pieces; the last chunk carries finish reason, usage, tool calls and the whole `response`.
 

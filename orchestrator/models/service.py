@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.attribution import tenant_of, usage_tags_of
 from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Prompt, Request
 from orchestrator.core.model import Model
-from orchestrator.core.outcome import Objective
+from orchestrator.core.outcome import Objective, ObjectiveLike
 from orchestrator.core.requirements import ANY, REQUIREMENT_NAMES, Requirements, implied_by
 from orchestrator.models.limits.seats import Seats
 from orchestrator.models.limits.waiting import priority_of
@@ -102,10 +102,10 @@ class ModelService:
         return await self._recalled(_question(request, only=model))
 
     async def generate(
-        self, request: Request, wanted: Mapping[str, Any], objective: Objective | None = None
+        self, request: Request, wanted: Mapping[str, Any], objective: ObjectiveLike = None
     ) -> ChatResponse:
         """The answer of the best model that meets the requirements; on failure of the next best."""
-        return await self._recalled(_question(request, wanted=wanted, objective=objective))
+        return await self._recalled(_question(request, wanted=wanted, objective=Objective.of(objective)))
 
     def _recalled(self, question: Question) -> Awaitable[ChatResponse]:
         registry = self.registry
@@ -131,10 +131,10 @@ class ModelService:
         return self._streamed(_question(request, only=model))
 
     def generate_stream(
-        self, request: Request, wanted: Mapping[str, Any], objective: Objective | None = None
+        self, request: Request, wanted: Mapping[str, Any], objective: ObjectiveLike = None
     ) -> AsyncIterator[Chunk]:
         """The best fitting model's answer in pieces; before the first piece another model may take over."""
-        return self._streamed(_question(request, wanted=wanted, objective=objective))
+        return self._streamed(_question(request, wanted=wanted, objective=Objective.of(objective)))
 
     def _streamed(self, question: Question) -> AsyncIterator[Chunk]:
         pieces = self.registry.recall.stream(question, lambda: self._flowing(question))

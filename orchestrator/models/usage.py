@@ -105,8 +105,8 @@ class UsageService:
         """Say once a model that its calls are missing from the sums."""
         self._unpriced.add(model_id)
         _log.warning(
-            "the cost of calls to %r is unknown (no price, or no count of tokens): they are counted as unpriced and are "
-            "in no sum; set its cost=, or ORCHESTRATOR_COST_<MODEL>_INPUT and _OUTPUT (USD per million tokens)",
+            "the cost of calls to %r is unknown (no price, or no count of tokens): they are counted as unpriced and "
+            "are in no sum; set its cost=, or ORCHESTRATOR_COST_<MODEL>_INPUT and _OUTPUT (USD per million tokens)",
             model_id,
         )
 

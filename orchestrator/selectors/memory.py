@@ -38,7 +38,7 @@ class Memory:
     def __init__(self, *, objective: Objective | None = None, half_life: float | None = None) -> None:
         if half_life is not None and not 1 <= half_life < math.inf:
             raise ConfigurationError(f"half_life={half_life!r}: a number of results from 1 up, or None")
-        self.objective = objective if objective is not None else Objective()
+        self.objective = Objective.of(objective) or Objective()
         self.half_life = half_life
         self.refused = self.dropped = self.ignored = 0
         self._cost_share = self.objective.cost / self.objective.total

@@ -64,3 +64,25 @@ def test_the_short_form_says_who_what_how_long_and_how_much():
     assert Outcome(model_id="m", latency_s=1.5, cost_usd=0.1).attempt == Attempt("m", None, 1.5, 0.1)
     failed = Outcome(model_id="m", latency_s=0.5, error=RateLimitError("slow down"))
     assert failed.attempt == Attempt("m", "rate_limit", 0.5, None)
+
+
+@pytest.mark.parametrize("given", ["quality", 3, {"qualty": 1}, ["quality"], {1: 2}])
+def test_what_is_no_objective_is_refused_with_the_names_it_has(given):
+    """A misspelt weight is an error, and not a weight that does nothing."""
+    with pytest.raises(TypeError, match=r"objective=.* give an Objective, or a mapping with any of quality, cost"):
+        Objective.of(given)
+
+
+@pytest.mark.parametrize(
+    "weights", [{"quality": "much"}, {"cost": True}, {"latency": math.nan}, {"cost_scale_usd": None}]
+)
+def test_a_weight_is_a_number(weights):
+    """Text, switches and NaN are refused by name before they reach a score."""
+    with pytest.raises(ConfigurationError, match=f"objective {next(iter(weights))}="):
+        Objective.of(weights)
+
+
+def test_an_objective_by_its_names_is_the_same_objective():
+    """A mapping, as settings files have them, says what the object says; none stays none."""
+    assert Objective.of({"quality": 0.5, "cost": 2}) == Objective(quality=0.5, cost=2)
+    assert Objective.of(None) is None

@@ -104,6 +104,7 @@ async def test_an_objective_may_be_given_with_the_question(scripted, fake_clock)
             registry.selector.settle(name, quality=quality, cost_usd=None, latency_s=None)
     assert registry.select(objective=Objective(quality=1, cost=0, latency=0)).model_id == "good"
     assert registry.select(objective=Objective(quality=0.1, cost=1, latency=0)).model_id == "cheap"
+    assert registry.select(objective={"quality": 0.1, "cost": 1, "latency": 0}).model_id == "cheap"
 
 
 async def test_embeddings_are_accounted_like_any_call(registry, scripted, monkeypatch):
