@@ -1,12 +1,13 @@
 """What a selector reaches on recorded outcomes: regret, catalogues, delay, change, budgets and speed, with intervals.
 
     python benchmarks/goals.py --data FOLDER [--selector default] [--seeds 20] [--only cold catalogue delay gap ...]
+                               [--half even|odd]
 
 A folder holds sets as `<set>.prompts.csv.gz` and `<set>.outcomes.csv.gz`. Cold runs use whole sets. Catalogues and
 price lists come from a fifth of the prompts (by their id) and are judged on the other four, so that a run is about as
 long as a cold one. Shown are means over pairs of a set and a weight of cost, the 95 % Student interval over seeds, and
 the worst single run. A pair is a near tie when telling its two best models apart takes more paired comparisons (two
-standard errors) than there are rounds.
+standard errors) than there are rounds. A setting that was chosen on one half of the prompts is judged on the other.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from orchestrator.evaluation import Falls, Outage, OutcomeTable, Replayed, Reprices, datasets, load, replay
-from orchestrator.evaluation.lai_robbins import long_run
+from orchestrator.evaluation.lai_robbins import POOLS, long_run
 from orchestrator.evaluation.reward import Reward
 
 WEIGHTS = (0.0, 0.1, 0.3, 1.0)
 MANY = 4  # models from which a set is worth a run with late feedback or a change
-STUDENT = {2: 12.7, 3: 4.30, 4: 3.18, 5: 2.78, 10: 2.26, 20: 2.09}
+STUDENT = {2: 12.7, 3: 4.30, 4: 3.18, 5: 2.78, 10: 2.26, 20: 2.09, 100: 1.98}
 
 Pair = tuple[OutcomeTable, float]
 Setup = Mapping[str, Any]
@@ -34,6 +35,14 @@ def parted(table: OutcomeTable) -> tuple[OutcomeTable, OutcomeTable]:
     """A fifth of the prompts and the rest, by the prompt's id, which is a hash of its text."""
     fifth = np.array([int(one[:8], 16) % 5 for one in table.prompt_ids])
     return table.taking(np.flatnonzero(fifth == 0)), table.taking(np.flatnonzero(fifth))
+
+
+def halved(table: OutcomeTable, half: str) -> OutcomeTable:
+    """The prompts of one half, by digits of their id that have no say in which fifth they are of."""
+    if half == "both":
+        return table
+    odd = np.array([int(one[8:], 16) % 2 for one in table.prompt_ids])
+    return table.taking(np.flatnonzero(odd == (half == "odd")))
 
 
 def is_tie(table: OutcomeTable, weight: float) -> bool:
@@ -152,10 +161,11 @@ class Goals:
                 show(f"score % of the best mixture, {name}", scores, percent=True, more_is_better=True)
 
     def long(self) -> None:
-        runs = [long_run(self.selector, seed=seed) for seed in self.seeds]
-        show("20,000 rounds: regret / Lai-Robbins", np.array([[run.share_of_bound for run in runs]]))
-        regrets = np.array([[run.regret for run in runs]])
-        show(f"20,000 rounds: regret (95 % quantile {np.quantile(regrets, 0.95):.0f})", regrets)
+        for pool, qualities in POOLS.items():
+            runs = [long_run(self.selector, qualities=qualities, seed=seed) for seed in self.seeds]
+            show(f"20,000 rounds: regret / Lai-Robbins, {pool}", np.array([[run.share_of_bound for run in runs]]))
+            regrets = np.array([[run.regret for run in runs]])
+            show(f"20,000 rounds: regret (95 % quantile {np.quantile(regrets, 0.95):.0f}), {pool}", regrets)
 
     def speed(self) -> None:
         for table in (table for table in self.tables if len(table.models) > MANY):
@@ -202,8 +212,9 @@ def main() -> None:
     parser.add_argument("--selector", default="default")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--only", nargs="*", choices=goals, default=goals)
+    parser.add_argument("--half", choices=("both", "even", "odd"), default="both")
     asked = parser.parse_args()
-    tables = [load(asked.data, dataset=name) for name in datasets(asked.data)]
+    tables = [halved(load(asked.data, dataset=name), asked.half) for name in datasets(asked.data)]
     for name in asked.only:
         getattr(Goals(tables, asked.selector, asked.seeds), name)()
 

@@ -1,10 +1,14 @@
 """What a decision costs: choice, begin and settle together, in microseconds, by selector and number of models.
 
-    python benchmarks/selection.py [--peers] [--json] [--rounds 9] [--calls 2000]
+    python benchmarks/selection.py [--peers] [--json] [--rounds 9] [--calls 2000] [--only ucb pool] [--single]
 
 The candidates are all models, and once all but one, as when one is refused. Rounds of the subjects alternate, so that
-a busy machine disturbs all alike; shown are the median of the rounds and their quartiles. `--peers` adds MABWiser and
-river where they are installed, and the floor row is the bare numpy expression of UCB1.
+a busy machine disturbs all alike; shown are the median of the rounds and their quartiles, in CPU time. `--peers` adds
+MABWiser and river where they are installed, and the floor row is the bare numpy expression of UCB1.
+
+`--single` tells how decisions differ from one another: the same calls are made in every run, and of the runs' times for
+one decision the median counts, so that what is shown is the policy's own work and not who else used the machine. Models
+answer right or wrong, at prices that differ a hundredfold, in seven kinds of request.
 """
 
 from __future__ import annotations
@@ -21,10 +25,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from orchestrator.selectors import SELECTORS, selector_named
+from orchestrator.selectors import SELECTORS, Context, selector_named
 
 SIZES = (10, 100, 1_000)
 WARM_UP = 3  # calls a model before anything is timed
+SINGLE = ((25, 8_000), (100, 5_000), (1_000, 2_500))  # models, and calls of which the first tenth do not count
+KINDS = [Context(f"kind {number}") for number in range(7)]
 
 Step = Callable[[], None]
 
@@ -41,8 +47,8 @@ def ours(name: str, models: int, *, refused: int = 0) -> Subject:
     """A selector of the engine, as the engine uses it; `refused` models are masked out."""
     selector, rng = selector_named(name), np.random.default_rng(0)
     arms = [f"model-{number}" for number in range(models)]
+    selector.enroll_many({arm: {"expected_cost_usd": 0.01} for arm in arms})
     for arm in arms:
-        selector.enroll(arm, expected_cost_usd=0.01)
         for number in range(WARM_UP):
             selector.settle(arm, quality=number % 2, cost_usd=0.01, latency_s=1.0)
     slate = selector.slate(arms[refused:])
@@ -105,10 +111,10 @@ def _beta():
     return proba.Beta()
 
 
-def subjects(*, peers: bool) -> Iterator[Subject]:
+def subjects(names: Sequence[str], *, peers: bool) -> Iterator[Subject]:
     """Every row at every size."""
     for models in SIZES:
-        for name in SELECTORS:
+        for name in names:
             yield ours(name, models)
             yield ours(name, models, refused=1)
         yield floor(models)
@@ -128,10 +134,10 @@ def calls_that_fit(subject: Subject, most: int) -> int:
 def time_us(subject: Subject, calls: int) -> float:
     """Mean microseconds of a step in one round."""
     step = subject.step
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(calls):
         step()
-    return (time.perf_counter() - start) / calls * 1e6
+    return (time.process_time() - start) / calls * 1e6
 
 
 def measure(running: Sequence[Subject], *, rounds: int, calls: int) -> list[dict[str, object]]:
@@ -160,6 +166,46 @@ def table(results: list[dict[str, object]]) -> str:
     return "\n".join(lines)
 
 
+def decisions_us(name: str, models: int, calls: int) -> list[float]:
+    """What each of so many calls takes, of which every run makes the same."""
+    selector, rng = selector_named(name), np.random.default_rng(0)
+    arms = [f"model-{number}" for number in range(models)]
+    quality, cost_usd = rng.beta(6, 3, models), np.exp(rng.normal(-5, 1.5, models))
+    known = dict(zip(arms, zip(quality.tolist(), cost_usd.tolist(), strict=True), strict=True))
+    selector.enroll_many({arm: {"expected_cost_usd": usd} for arm, (_, usd) in known.items()})
+    slate, luck, clock, times = selector.slate(arms), rng.random(calls).tolist(), time.thread_time_ns, []
+    for call in range(calls):
+        context = KINDS[call % len(KINDS)]
+        start = clock()
+        arm = selector.choose(slate, rng, context=context).arm
+        selector.begin(arm)
+        chosen = clock()
+        chance, usd = known[arm]
+        answered = float(luck[call] < chance)
+        again = clock()
+        selector.settle(arm, quality=answered, cost_usd=usd, latency_s=1.0, context=context)
+        times.append((clock() - again + chosen - start) / 1e3)
+    return times
+
+
+def single(name: str, *, runs: int) -> Iterator[dict[str, object]]:
+    """How one decision differs from another, at every size."""
+    clock_us = min(-(time.thread_time_ns() - time.thread_time_ns()) for _ in range(1_000)) / 1e3
+    for models, calls in SINGLE:
+        own = np.median([decisions_us(name, models, calls) for _ in range(runs)], axis=0) - 2 * clock_us
+        p50, p99 = np.percentile(own[calls // 10 :], (50, 99)).tolist()
+        yield dict(name=name, models=models, p50_us=p50, p99_us=p99, most_us=float(own[calls // 10 :].max()))
+
+
+def table_of_singles(results: Sequence[dict[str, object]]) -> str:
+    """One line a selector and size."""
+    lines = [f"{'us, one decision beside another':34}{'models':>10}{'p50':>10}{'p99':>10}{'most':>10}"]
+    for one in results:
+        figures = "".join(f"{one[figure]:>10,.1f}" for figure in ("p50_us", "p99_us", "most_us"))
+        lines.append(f"{one['name']:34}{one['models']:>10,}{figures}")
+    return "\n".join(lines)
+
+
 def main(arguments: list[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -167,9 +213,15 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--calls", type=int, default=2_000, help="most steps a round")
+    parser.add_argument("--only", nargs="*", choices=sorted(SELECTORS), default=list(SELECTORS), help="these selectors")
+    parser.add_argument("--single", action="store_true", help="p50 and p99 of single decisions, with answers")
     options = parser.parse_args(arguments)
-    results = measure(list(subjects(peers=options.peers)), rounds=options.rounds, calls=options.calls)
-    print(json.dumps(results, indent=1) if options.json else table(results))
+    if options.single:
+        results = [line for name in options.only for line in single(name, runs=options.rounds)]
+    else:
+        results = measure(list(subjects(options.only, peers=options.peers)), rounds=options.rounds, calls=options.calls)
+    shown = table_of_singles if options.single else table
+    print(json.dumps(results, indent=1) if options.json else shown(results))
 
 
 if __name__ == "__main__":

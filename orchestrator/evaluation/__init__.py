@@ -19,6 +19,7 @@ from orchestrator.evaluation.rejection import LogReplayed, replay_log
 from orchestrator.evaluation.replaying import Replayed, replay
 from orchestrator.evaluation.table import OutcomeTable
 from orchestrator.evaluation.tables import builtin, datasets, load, load_wide
+from orchestrator.evaluation.taught import learnt_from_journal
 
 __all__ = [
     "BestModel",
@@ -44,6 +45,7 @@ __all__ = [
     "figures",
     "guess_by_category",
     "ips",
+    "learnt_from_journal",
     "load",
     "load_wide",
     "read_decisions",

@@ -18,7 +18,7 @@ from orchestrator.evaluation.figures import Figures, measure, measure_phases, re
 from orchestrator.evaluation.player import Features, Played, contexts, play
 from orchestrator.evaluation.reward import Reward
 from orchestrator.evaluation.stage import Expectations
-from orchestrator.evaluation.table import OutcomeTable
+from orchestrator.evaluation.table import Expected, OutcomeTable
 from orchestrator.evaluation.tables import Source, table_of
 from orchestrator.evaluation.world import World, playing_order, world_of
 from orchestrator.selectors.context import features_of
@@ -108,7 +108,7 @@ def replay(
     dataset: str | None = None,
     cost_weight: float = 0.1,
     delay: int = 0,
-    prior: Mapping[str, float] | None = None,
+    prior: Mapping[str, Expected] | None = None,
     prices: Mapping[str, float] | None = None,
     seed: int = 0,
     rounds: int | None = None,
@@ -124,10 +124,11 @@ def replay(
     score - cost_weight x cost / (mean cost of the model with the best mean score). Each prompt comes once, in an order
     drawn from `seed`, for at most 5,000 rounds; an outcome is known `delay` rounds late, and `in_flight=False` hides
     from the selector which calls are under way. `prior` holds expected scores and `prices` expected USD a call, by
-    model; they may know more models than the table. `budget` is a target for the mean cost, as a share of the same unit
-    of cost; a selector that keeps no budget plays without and is measured against it all the same. A selector that
-    looks at the request is told its category and what `features` makes of the prompt's text, where the table has texts.
-    `options` go to the selector's constructor. A selector given as an object is copied first, with all it has learnt.
+    model; they may know more models than the table, and a score may be one by category, {model: {category: score}}.
+    `budget` is a target for the mean cost, as a share of the same unit of cost; a selector that keeps no budget plays
+    without and is measured against it all the same. A selector that looks at the request is told its category and what
+    `features` makes of the prompt's text, where the table has texts. `options` go to the selector's constructor. A
+    selector given as an object is copied first, with all it has learnt.
 
     >>> run = replay("builtin", "ucb", rounds=300, options={"exploration_factor": 0.25})
     >>> len(run.choices), run.figures.best_model in run.figures.calls
@@ -139,7 +140,7 @@ def replay(
     budget_usd = None if budget is None else budget * reward.unit_usd
     chosen = candidate(selector, reward=reward, budget_usd=budget_usd, options=options)
     expected = Expectations(
-        table.expectation(prior or {}, most=1.0), table.expectation(prices or {}, most=sys.float_info.max)
+        table.expected_scores(prior or {}), table.expectation(prices or {}, most=sys.float_info.max)
     )
     rng = np.random.default_rng([seed, 1])
     told = contexts(table, world.order, features) if chosen.contextual else None

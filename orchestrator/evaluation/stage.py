@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from orchestrator.evaluation.breaker import Breaker
 from orchestrator.evaluation.changes import Joins, Leaves, Outage, Reprices
+from orchestrator.evaluation.table import Expected
 from orchestrator.evaluation.world import World
 from orchestrator.selectors.selector import ModelSelector, Slate
 
@@ -15,9 +16,9 @@ __all__ = ["Expectations", "Stage"]
 
 
 class Expectations(NamedTuple):
-    """What is expected of models before the first call: mean score, and mean USD of a call."""
+    """What is expected of models before the first call: mean score, or one by category, and mean USD of a call."""
 
-    scores: Mapping[str, float]
+    scores: Mapping[str, Expected]
     costs_usd: Mapping[str, float]
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from orchestrator.errors import ConfigurationError, did_you_mean
 
-__all__ = ["Codes", "Grid", "OutcomeTable"]
+__all__ = ["Codes", "Expected", "Grid", "OutcomeTable"]
 
 Grid = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
+Expected = float | Mapping[str, float]  # a score, or one by category
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,6 +73,16 @@ class OutcomeTable:
         """Every model's mean score: the best prior one can have for other prompts of the same kind."""
         return dict(zip(self.models, self.score.mean(axis=0).tolist(), strict=True))
 
+    def catalogue_by_category(self, *, least: int = 10) -> dict[str, dict[str, float]]:
+        """Every model's mean score in each category of at least `least` prompts: fewer say little."""
+        numbers = np.bincount(self.category, minlength=len(self.categories))
+        kept = [code for code, number in enumerate(numbers.tolist()) if number >= least]
+        means = {code: self.score[self.category == code].mean(axis=0).tolist() for code in kept}
+        return {
+            model: {self.categories[code]: means[code][column] for code in kept}
+            for column, model in enumerate(self.models)
+        }
+
     def price_list(self) -> dict[str, float]:
         """Every model's mean cost of a call in USD."""
         return dict(zip(self.models, self.cost_usd.mean(axis=0).tolist(), strict=True))
@@ -101,15 +114,31 @@ class OutcomeTable:
             self.taking(np.sort(rows[middle:]), name=f"{self.name}/2"),
         )
 
+    def expected_scores(self, given: Mapping[str, Expected]) -> dict[str, Expected]:
+        """The part of a prior that is about this table's models: a score of each, or one by category."""
+        return {
+            model: _by_category(model, said) if isinstance(said, Mapping) else _possible(repr(model), said, most=1.0)
+            for model, said in self._about(given)
+        }
+
     def expectation(self, given: Mapping[str, float], *, most: float) -> dict[str, float]:
-        """The part of a prior or of a price list that is about this table's models; it may know others besides.
+        """The part of a price list that is about this table's models; it may know others besides.
 
         Raises ConfigurationError when it knows none of them, or when a number is not from 0 to `most`.
         """
-        known = {model: float(value) for model, value in given.items() if model in self.models}
-        if given and not known:
+        return {model: _possible(repr(model), value, most=most) for model, value in self._about(given)}
+
+    def _about(self, given: Mapping[str, _Value]) -> Iterator[tuple[str, _Value]]:
+        if given and not any(model in self.models for model in given):
             self.column(next(iter(given)))
-        for model, value in known.items():
-            if not 0 <= value <= most:
-                raise ConfigurationError(f"what is expected of {model!r} is {value!r}: a number from 0 to {most:g}")
-        return known
+        return ((model, value) for model, value in given.items() if model in self.models)
+
+
+def _by_category(model: str, scores: Mapping[str, float]) -> dict[str, float]:
+    return {category: _possible(f"{model!r} in {category!r}", score, most=1.0) for category, score in scores.items()}
+
+
+def _possible(what: str, value: float, *, most: float) -> float:
+    if not 0 <= value <= most:
+        raise ConfigurationError(f"what is expected of {what} is {value!r}: a number from 0 to {most:g}")
+    return float(value)

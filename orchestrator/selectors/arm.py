@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 __all__ = ["LARGEST", "PRIOR_WEIGHT", "SUMS", "UNKNOWN_QUALITY", "Arm"]
@@ -42,8 +43,10 @@ class Arm:
         "cost_usd",
         "costs",
         "expected_cost_usd",
+        "expected_in",
         "expected_latency_s",
         "expected_quality",
+        "index",
         "is_local",
         "latencies",
         "latency_s",
@@ -51,7 +54,6 @@ class Arm:
         "mean",
         "merit",
         "name",
-        "own",
         "pending",
         "pulls",
         "quality_squares",
@@ -63,6 +65,8 @@ class Arm:
         "speeds",
         "streams",
         "trials",
+        "upper",
+        "width",
     )
 
     def __init__(self, name: str, *, row: int) -> None:
@@ -71,6 +75,7 @@ class Arm:
         self.expected_cost_usd: float | None = None
         self.expected_latency_s: float | None = None
         self.expected_quality: float | None = None
+        self.expected_in: Mapping[str, float] | None = None  # by category
         self.is_local = False
         self.streams = False
         self.pending = 0
@@ -83,7 +88,7 @@ class Arm:
         self.trials = 0.0
         self.mean = UNKNOWN_QUALITY
         self.merit = 0.0
-        self.own: tuple[float, ...] = ()  # numbers that the policy keeps by arm
+        self.index = self.upper = self.width = 0.0  # what a policy keeps of an arm, as far as it needs them
         self.cost_usd: float | None = None
         self.latency_s: float | None = None
 
@@ -105,12 +110,13 @@ class Arm:
         prior = PRIOR_WEIGHT * weight
         self.trials = self.rated + self.pending * weight
         self.mean = self.quality_sum / self.rated if self.rated else UNKNOWN_QUALITY
-        if self.expected_cost_usd is not None:
-            self.cost_usd = (prior * self.expected_cost_usd + self.cost_sum_usd) / (prior + self.costs)
+        expected_usd, expected_s = self.expected_cost_usd, self.expected_latency_s
+        if expected_usd is not None:
+            self.cost_usd = (prior * expected_usd + self.cost_sum_usd) / (prior + self.costs)
         else:
             self.cost_usd = self.cost_sum_usd / self.costs if self.costs else None
-        if self.expected_latency_s is not None:
-            self.latency_s = (prior * self.expected_latency_s + self.latency_sum_s) / (prior + self.latencies)
+        if expected_s is not None:
+            self.latency_s = (prior * expected_s + self.latency_sum_s) / (prior + self.latencies)
         else:
             self.latency_s = self.latency_sum_s / self.latencies if self.latencies else None
 
@@ -134,17 +140,28 @@ class Arm:
 
     def measure(
         self, weight: float, cost_usd: float | None, latency_s: float | None, tokens_per_s: float | None
-    ) -> None:
-        """Count what was measured of a call."""
+    ) -> int:
+        """Count what was measured of a call, and return how many of the numbers cannot be true and were left out."""
+        impossible = 0
         if cost_usd is not None:
-            self.costs += weight
-            self.cost_sum_usd += weight * cost_usd
+            if 0.0 <= cost_usd <= LARGEST:
+                self.costs += weight
+                self.cost_sum_usd += weight * cost_usd
+            else:
+                impossible += 1
         if latency_s is not None:
-            self.latencies += weight
-            self.latency_sum_s += weight * latency_s
+            if 0.0 <= latency_s <= LARGEST:
+                self.latencies += weight
+                self.latency_sum_s += weight * latency_s
+            else:
+                impossible += 1
         if tokens_per_s is not None:
-            self.speeds += weight
-            self.speed_sum += weight * tokens_per_s
+            if 0.0 <= tokens_per_s <= LARGEST:
+                self.speeds += weight
+                self.speed_sum += weight * tokens_per_s
+            else:
+                impossible += 1
+        return impossible
 
     def expect_cost(self, expected_usd: float | None) -> None:
         """Take a price from the list; a changed price rescales what was seen, so that it is followed at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import log1p, sqrt
+from math import hypot, log1p
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -66,9 +66,11 @@ def context_of(
     >>> context_of("What is 3 + 4?").category, context_of("Hello", category="greeting").category
     ('maths', 'greeting')
     """
+    seen = _glimpse(prompt)
+    forms = _forms_of(seen)
     if category is None:
-        category = (categorise or category_of)(prompt)
-    return Context(category, features_of(prompt))
+        category = _first_of(forms) if categorise is None else categorise(prompt)
+    return Context(category, _features(prompt, seen, forms))
 
 
 def category_of(prompt: str) -> str:
@@ -77,8 +79,7 @@ def category_of(prompt: str) -> str:
     >>> category_of("def add(a, b):"), category_of("Tell me something")
     ('code', 'chat')
     """
-    seen = _glimpse(prompt)
-    return next((kind for kind, marks in _KINDS if _has(seen, marks)), "chat")
+    return _first_of(_forms_of(_glimpse(prompt)))
 
 
 def features_of(prompt: str) -> tuple[float, ...]:
@@ -92,16 +93,34 @@ def features_of(prompt: str) -> tuple[float, ...]:
     (1.0, 1.0, 0.0)
     """
     seen = _glimpse(prompt)
+    return _features(prompt, seen, _forms_of(seen))
+
+
+def _features(prompt: str, seen: str, forms: tuple[bool, ...]) -> tuple[float, ...]:
     plain = seen.encode("ascii", "ignore")
     digits = (len(plain) - len(plain.translate(None, _DIGITS))) / (len(seen) or 1)
-    forms = (_CODE, _MATHS, _CHOICE, _QUESTION, _WRITING, _TRANSLATION)
+    translation, code, choice, maths, writing, question = map(float, forms)
     return (
         log1p(len(prompt)) / 12,
         digits,
         *_script(seen),
-        *[1.0 if _has(seen, marks) else 0.0 for marks in forms],
+        code,
+        maths,
+        choice,
+        question,
+        writing,
+        translation,
         *_words(seen),
     )
+
+
+def _forms_of(seen: str) -> tuple[bool, ...]:
+    """Which of the kinds a prompt bears the marks of, in their order; looked for once, and told twice."""
+    return tuple([_has(seen, marks) for _, marks in _KINDS])
+
+
+def _first_of(forms: tuple[bool, ...]) -> str:
+    return _KINDS[forms.index(True)][0] if True in forms else "chat"
 
 
 def _glimpse(prompt: str) -> str:
@@ -143,5 +162,5 @@ def _words(seen: str) -> list[float]:
     for word in words:
         mark = crc32(word.encode("utf-8", "replace"))
         buckets[mark & 15] += 1.0 if mark & 16 else -1.0
-    norm = sqrt(sum(number * number for number in buckets)) or 1.0
+    norm = hypot(*buckets) or 1.0
     return [number / norm for number in buckets]

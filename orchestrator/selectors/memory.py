@@ -41,6 +41,7 @@ class Memory:
         self.objective = Objective.of(objective) or Objective()
         self.half_life = half_life
         self.refused = self.dropped = self.ignored = 0
+        self._cost_scale_usd, self._latency_scale_s = self.objective.cost_scale_usd, self.objective.latency_scale_s
         self._cost_share = self.objective.cost / self.objective.total
         self._latency_share = self.objective.latency / self.objective.total
         self._free_merit = self._cost_share + self._latency_share
@@ -55,6 +56,8 @@ class Memory:
         self._weight = 1.0  # of a result that comes in now; it grows, so that all older ones need no touch
         self._growth = 1.0 if half_life is None else 2 ** (1 / half_life)
         self.half_lives = 0.0  # that have passed so far
+        self._others = 0  # calls that other processes are taken to make for each one here
+        self._supposed: dict[Arm, int] = {}  # calls in flight that are theirs
         self.touched: set[str] | None = None  # arms with new results, for who wants to know; they are taken out there
 
     def refresh(self, arms: Arms, arm: Arm) -> None:
@@ -62,6 +65,9 @@ class Memory:
 
     def learn(self, arm: Arm, quality: float, context: Context | None) -> None:
         """A call of this arm was rated; called once a result, after the sums, if the policy is `attentive`."""
+
+    def charge(self, arm: Arm, cost_usd: float, context: Context | None) -> None:
+        """A call of this arm cost so much, be it possible or not; called if the policy is `attentive`."""
 
     def relearn(self, arm: Arm, old_quality: float, new_quality: float, context: Context | None) -> None:
         """A late rating takes the place of what `learn` was told."""
@@ -78,21 +84,30 @@ class Memory:
         *,
         expected_cost_usd: float | None = None,
         expected_latency_s: float | None = None,
-        expected_quality: float | None = None,
+        expected_quality: float | Mapping[str, float] | None = None,
         is_local: bool = False,
         streams: bool = False,
     ) -> None:
         """Make a row for a model or correct its facts; an expected cost or latency counts as ten seen ones.
 
-        What an `expected_quality` in [0, 1] counts is the policy's affair; some take no notice of it.
+        What an `expected_quality` in [0, 1] counts is the policy's affair; some take no notice of it. Of one by
+        category most know the mean.
         """
         known = self._known.get(arm) or self._seat(arm)
         known.expect_cost(self._possible(expected_cost_usd))
         known.expected_latency_s = self._possible(expected_latency_s)
-        known.expected_quality = self._possible(expected_quality, most=1.0)
+        known.expected_quality, known.expected_in = self._expected(expected_quality)
         known.is_local = is_local
         known.streams = streams
         self._stale.add(known)
+
+    def _expected(self, quality: float | Mapping[str, float] | None) -> tuple[float | None, dict[str, float] | None]:
+        """The quality in the mean, and by category where it is known by category."""
+        if not isinstance(quality, Mapping):
+            return self._possible(quality, most=1.0), None
+        possible = {category: self._possible(one, most=1.0) for category, one in quality.items()}
+        known = {category: one for category, one in possible.items() if one is not None}
+        return (sum(known.values()) / len(known), known) if known else (None, None)
 
     def enroll_many(self, arms: Mapping[str, Mapping[str, Any]]) -> None:
         """Enroll each arm with its facts; one new table serves them all, where `enroll` makes one for each."""
@@ -137,6 +152,7 @@ class Memory:
             return
         self._stale.discard(gone)
         self._in_flight -= gone.pending
+        self._supposed.pop(gone, None)
         self._rated = sum(known.rated for known in self._known.values())
         self._table = self._table.with_row(gone.row, None)
 
@@ -150,7 +166,33 @@ class Memory:
             return
         known.pending += 1
         self._in_flight += 1
+        if self._others:
+            self._suppose(known, self._others)
         self._stale.add(known)
+
+    def among(self, others: int) -> None:
+        """From now on, and until this is told anew, each call here stands for so many more of other processes.
+
+        Who knows the same chooses alike: without this, several processes that cannot see each other's calls under way
+        would all try the same arm, where one would have spread its trials. What they have sent before is known by now,
+        or still under way as the calls of this process are.
+        """
+        self._others = others
+        for arm in tuple(self._known.values()):
+            calls = self.own_pending(arm) * others - self._supposed.get(arm, 0)
+            if calls:
+                self._suppose(arm, calls)
+                self._stale.add(arm)
+        self._supposed = {arm: calls for arm, calls in self._supposed.items() if calls}
+
+    def _suppose(self, arm: Arm, calls: int) -> None:
+        arm.pending += calls
+        self._in_flight += calls
+        self._supposed[arm] = self._supposed.get(arm, 0) + calls
+
+    def own_pending(self, arm: Arm) -> int:
+        """Calls of this process that are under way."""
+        return arm.pending - self._supposed.get(arm, 0) if self._supposed else arm.pending
 
     def release(self, arm: str) -> None:
         """A call came to nothing that teaches."""
@@ -158,7 +200,7 @@ class Memory:
         if known is None:
             self.ignored += 1
             return
-        if known.pending:
+        if self.own_pending(known):
             known.pending -= 1
             self._in_flight -= 1
         self._stale.add(known)
@@ -181,7 +223,7 @@ class Memory:
         if quality is not None and not 0.0 <= quality <= 1.0:
             self.release(arm)
             self._refuse(arm, quality)
-        if known.pending:
+        if self.own_pending(known):
             known.pending -= 1
             self._in_flight -= 1
         known.pulls += 1
@@ -190,8 +232,9 @@ class Memory:
             self._rated += self._weight
             if self.attentive:
                 self.learn(known, quality, context)
-        possible = self._possible
-        known.measure(self._weight, possible(cost_usd), possible(latency_s), possible(tokens_per_s))
+        if self.attentive and cost_usd is not None:
+            self.charge(known, cost_usd, context)
+        self.dropped += known.measure(self._weight, cost_usd, latency_s, tokens_per_s)
         if self.touched is not None:
             self.touched.add(arm)
         self._stale.add(known)  # last, as a choice in another thread may take it at once
@@ -240,11 +283,12 @@ class Memory:
     def _write(self, arm: Arm) -> None:
         """Bring everything derived from the sums of one arm up to date."""
         arm.weigh(self._weight)
-        arm.merit = self._free_merit
-        if arm.cost_usd is not None:
-            arm.merit -= self._cost_share * arm.cost_usd / (arm.cost_usd + self.objective.cost_scale_usd)
-        if arm.latency_s is not None:
-            arm.merit -= self._latency_share * arm.latency_s / (arm.latency_s + self.objective.latency_scale_s)
+        merit, cost_usd, latency_s = self._free_merit, arm.cost_usd, arm.latency_s
+        if cost_usd is not None:
+            merit -= self._cost_share * cost_usd / (cost_usd + self._cost_scale_usd)
+        if latency_s is not None:
+            merit -= self._latency_share * latency_s / (latency_s + self._latency_scale_s)
+        arm.merit = merit
         self._table.lagging.add(arm)
         self.refresh(self._table, arm)
 
@@ -267,7 +311,7 @@ class Memory:
         return {
             arm.name: {
                 "pulls": arm.pulls,
-                "pending": arm.pending,
+                "pending": self.own_pending(arm),
                 "mean_quality": arm.mean_quality,
                 "mean_cost_usd": arm.cost_usd,
                 "mean_latency_s": arm.latency_s,

@@ -20,6 +20,7 @@ _FRESH_SHARE: Final = 0.1  # bounds are worked out anew each time the number of 
 _FRESH_RESULTS: Final = 10  # at most every ten results
 _FRESH_MOST: Final = 100  # and at least every hundred: in the long run a bound that waits for longer locks in
 _AT_ONCE: Final = 3  # arms whose bound is worked out in one decision
+_WAITING: Final = (60, 0.6)  # results that may come before the pieces are through: so many, and so many an arm
 
 
 class OptimisticSelector(ModelSelector):
@@ -69,13 +70,14 @@ class OptimisticSelector(ModelSelector):
 
     def few_scores(self, arms: Sequence[Arm]) -> list[float]:
         """The same for a few arms, as it was kept."""
-        return [arm.own[0] for arm in arms]
+        return [arm.index for arm in arms]
 
     def refresh(self, arms: Arms, arm: Arm) -> None:
         """Keep the arm's bound and index."""
         upper = self.upper(arm)
         arms.extra["upper"][arm.row] = upper
-        arm.own = (self._share * upper + arm.merit, upper)
+        arm.upper = upper
+        arm.index = self._share * upper + arm.merit
 
     def upper(self, arm: Arm) -> float:
         """The highest plausible quality of an arm."""
@@ -109,7 +111,7 @@ class OptimisticSelector(ModelSelector):
     def _freshen(self) -> None:
         """Do a piece of the work that is due, or all of it where somebody came or many results wait."""
         behind = self._rated - self._fresh_at
-        if self._urgent or behind > 4 * _FRESH_RESULTS + self._fresh_at:
+        if self._urgent or behind > self._fresh_at + _WAITING[0] + _WAITING[1] * len(self._known):
             self._urgent = False
             self._works[:] = ()
             super()._freshen()  # the shared work reads what each arm costs

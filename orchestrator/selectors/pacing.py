@@ -10,7 +10,7 @@ import numpy as np
 
 from orchestrator.core.outcome import Objective
 from orchestrator.errors import ConfigurationError
-from orchestrator.selectors.arm import LARGEST
+from orchestrator.selectors.arm import LARGEST, Arm
 from orchestrator.selectors.context import Context
 from orchestrator.selectors.selector import ModelSelector
 from orchestrator.selectors.slate import Choice, Slate
@@ -19,7 +19,7 @@ __all__ = ["Paced", "mixture"]
 
 _SAVINGS_ROUNDS: Final = 50.0  # saved money is spent over so many calls,
 _DEBT_ROUNDS: Final = 10.0  # and a debt is paid back over so many
-_COVER: Final = 1.3  # times the mean cost of a model are saved before it is asked, as answers differ in length
+_COVER: Final = 2.0  # times the mean cost of a model are saved before it is asked, as answers differ in length
 
 
 class Paced(ModelSelector):
@@ -29,9 +29,10 @@ class Paced(ModelSelector):
 
     Of all mixtures of two models that cost no more than the rate, the one with the best score is found on the upper
     hull of (cost, score), as for a knapsack whose capacity is spent evenly (Badanidiyuru, Kleinberg, Slivkins 2013).
-    Of its two models the dearer one is taken when the credit covers 1.3 times its cost, else the cheaper one, which
+    Of its two models the dearer one is taken when the credit covers twice its cost, else the cheaper one, which
     costs less than the rate: a debt is paid back with the best model that pays it back, not with the cheapest of all. A
-    call in flight is charged at the model's mean cost, and an unknown cost counts as none. Quality and latency are
+    call in flight is charged at the model's mean cost, and an unknown cost counts as none. Where the policy knows what
+    a call costs in its category, that is what counts. Quality and latency are
     weighed as ever; the objective's weight of cost has no say.
     """
 
@@ -48,7 +49,7 @@ class Paced(ModelSelector):
     @property
     def credit_usd(self) -> float:
         """What has been saved so far; below 0 when calls cost more than was expected of them."""
-        in_flight = sum(arm.pending * (arm.cost_usd or 0.0) for arm in self._known.values() if arm.pending)
+        in_flight = sum(self.own_pending(arm) * (arm.cost_usd or 0.0) for arm in self._known.values() if arm.pending)
         return (self.budget_usd or 0.0) * self._begun - self._spent_usd - in_flight
 
     def appeal(
@@ -71,7 +72,7 @@ class Paced(ModelSelector):
             return own
         wanted = self.objective if objective is None else objective
         appeal = self.appeal(slate, context, wanted, rng)
-        costs = [self._cost_of(name) for name in slate.arms]
+        costs = [self._cost_of(name, context) for name in slate.arms]
         credit = self.credit_usd + self.budget_usd  # of this very call, too
         rate = self.budget_usd + credit / (_SAVINGS_ROUNDS if credit > 0 else _DEBT_ROUNDS)
         low, high = mixture(costs, appeal, rate=rate)
@@ -83,9 +84,13 @@ class Paced(ModelSelector):
         scores[taken] = scores.max()
         return Choice(slate.arms[taken], float(scores[taken]), scores, own.propensity)
 
-    def _cost_of(self, name: str) -> float:
+    def cost_in(self, arm: Arm, context: Context | None) -> float:  # noqa: ARG002 - for policies that know more of it
+        """USD that a call is expected to cost; an unknown cost counts as none."""
+        return arm.cost_usd or 0.0
+
+    def _cost_of(self, name: str, context: Context | None) -> float:
         arm = self._known.get(name)
-        return math.inf if arm is None or self.refuses(name) else arm.cost_usd or 0.0
+        return math.inf if arm is None or self.refuses(name) else self.cost_in(arm, context)
 
     def begin(self, arm: str) -> None:
         """A call leaves."""
@@ -95,7 +100,7 @@ class Paced(ModelSelector):
     def release(self, arm: str) -> None:
         """A call came to nothing that teaches, and to nothing that costs."""
         known = self._known.get(arm)
-        self._begun -= known is not None and known.pending > 0
+        self._begun -= known is not None and self.own_pending(known) > 0
         super().release(arm)
 
     def settle(

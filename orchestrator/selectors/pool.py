@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +20,10 @@ from orchestrator.selectors.kl import upper_bound
 from orchestrator.selectors.member import Member
 from orchestrator.selectors.optimism import OptimisticSelector
 from orchestrator.selectors.pacing import Paced
-from orchestrator.selectors.pool_fit import INSIDE, Evidence, Fit, fitting
+from orchestrator.selectors.pool_category import Niche, firmness, merit_offset, niches
+from orchestrator.selectors.pool_deviation import listed_by_category
+from orchestrator.selectors.pool_evidence import Rows, gathered, slices
+from orchestrator.selectors.pool_fit import Fit, fitting
 from orchestrator.selectors.slate import Slate
 from orchestrator.selectors.tallied import Tallied
 
@@ -27,8 +32,7 @@ __all__ = ["PoolSelector"]
 _MANY: Final = 8  # models from which on the change test pays
 _SETTLED: Final = 80  # results after which a newcomer comes to a pool that has learnt already
 _GAIN: Final = (1.0, 0.25, 1.3)  # least, growth, most: 1 for ever locks in, now and then, over 20,000 calls
-_GATHERED: Final = 8  # arms whose sums are read in one decision
-_ABSENT: Final = (0.0, 0.0, 0.0, math.nan, math.nan)
+_PLACED: Final = 32  # arms that get their part of the family in one decision
 _LEAST: Final = 1e-9
 _PROBE: Final = 1e6  # lifts the score of an arm whose turn has come
 
@@ -50,10 +54,11 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
     `change_test` watches each arm for a fall of its quality (None: from eight models on): what it was then is set
     aside, it is asked again now and then, and gets its past back when it has recovered. An arm that comes to a pool
     that has learnt already is asked eight times within eighty rounds, whatever is expected of it. `by_category` adds to
-    the index what an arm does better in the category of the request than its mean says, as far as the variance of such
-    deviations, which is learnt too, bears it out. `floor` is the probability of a choice by lot (`Floored`),
-    `budget_usd` a mean cost of a call to keep to (`Paced`), `default_model` and `least_share` a quality never to fall
-    below (`Conservative`).
+    the index what an arm does better in the category of the request than its mean says, shrunk by noise / deviation
+    results, where the variance of deviations is learnt from all arms together, and takes the cost from what calls cost
+    there. An expected quality may be one by category; how much of it holds is learnt, too. `floor` is the probability
+    of a choice by lot (`Floored`), `budget_usd` a mean cost of a call to keep to (`Paced`), `default_model` and
+    `least_share` a quality never to fall below (`Conservative`).
 
     >>> selector = PoolSelector()
     >>> for arm, quality in (("a", 0.9), ("b", 0.6), ("c", 0.5)):
@@ -88,14 +93,14 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         self.change_test = change_test
         self.contextual = self.by_category = by_category
         self._members: dict[Arm, Member] = {}
-        self._visitors: set[Arm] = set()  # arms that are asked at set times: newcomers, and those that fell
+        self._agenda: list[tuple[float, int, Arm]] = []  # heap of who is asked when: newcomers, and those that fell
+        self._entries = count()  # keeps what is due at the same time in order
         self._fit: Fit | None = None
         self._difficulty: dict[str, float] = {}
-        self._shifts: dict[str, list[float]] = {}  # by category and row
+        self._niches: dict[str, Niche] = {}
         self._weights = 0.0
         self._results = 0
         self._gain = _GAIN[0]  # with the noise
-        self._next_visit = math.inf
 
     @property
     def learnt(self) -> Fit:
@@ -112,16 +117,20 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         arm = super()._seat(name)
         self._members[arm] = member = Member()
         if self._results > _SETTLED:
-            member.visit_at = self._next_visit = self._results
-            self._visitors.add(arm)
+            member.visit_at = self._results  # it comes first from its first bound on, so the agenda need not tell
         return arm
+
+    def enroll(self, arm: str, **facts: object) -> None:
+        """Make a row for a model or correct its facts, as `Memory.enroll` says."""
+        super().enroll(arm, **facts)
+        for category in self._known[arm].expected_in or ():
+            self._tally.open(category)
 
     def retire(self, arm: str) -> None:
         """The model leaves and is forgotten."""
         gone = self._known.get(arm)
         super().retire(arm)
         if gone is not None:
-            self._visitors.discard(gone)
             del self._members[gone]
 
     def merge(self, state: Mapping[str, Any]) -> None:
@@ -136,18 +145,18 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         super().learn(arm, quality, context)
         self._results += 1
         member = self._members[arm]
+        visiting = member.visit_at < math.inf
         if context is not None and context.category is not None:
+            niche = self._niches.get(context.category)
             member.handicap += self._difficulty.get(context.category, 0.0)
-            self._shift(arm, member, context.category)
+            if niche is not None and arm.row < len(niche.quality):
+                self._shift(arm, member, context.category, niche)
         if self.change_test or (self.change_test is None and len(self._known) >= _MANY):
             member.looks(arm, quality, at=self._results)
-        if arm in self._visitors and not member.watch.fallen:
+        if visiting and not member.watch.fallen:
             member.auditions(arm, at=self._results)
         if member.visit_at < math.inf:
-            self._visitors.add(arm)
-            self._next_visit = min(self._next_visit, member.visit_at)
-        elif self._visitors:
-            self._visitors.discard(arm)
+            heappush(self._agenda, (member.visit_at, next(self._entries), arm))
 
     # belief
 
@@ -177,108 +186,114 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
     def refresh(self, arms: Arms, arm: Arm) -> None:
         """Keep the arm's bound and index; who is to be asked by now comes first."""
         super().refresh(arms, arm)
-        if arm in self._visitors and not arm.pending and self._results >= self._members[arm].visit_at:
+        if self._results >= self._members[arm].visit_at and not arm.pending:
             arms.extra["upper"][arm.row] += _PROBE
-            arm.own = (arm.own[0] + _PROBE, arm.own[1])
+            arm.index += _PROBE
 
     def _freshen(self) -> None:
-        if self._results >= self._next_visit:
-            members, now = self._members, self._results
-            self._stale.update(arm for arm in tuple(self._visitors) if members[arm].visit_at <= now)
-            later = (members[arm].visit_at for arm in tuple(self._visitors) if members[arm].visit_at > now)
-            self._next_visit = min(later, default=math.inf)
+        agenda = self._agenda
+        while agenda and agenda[0][0] <= self._results:
+            try:
+                arm = heappop(agenda)[-1]
+            except IndexError:  # a choice in another thread was quicker
+                break
+            if arm in self._members:
+                self._stale.add(arm)
         super()._freshen()
 
     def scores_in(self, context: Context, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:
-        """The scores with what each arm does better, or worse, in this category."""
-        scores = self.scores(arms, objective, rng)
-        shifts = self._shifts.get(context.category or "")
-        if shifts is not None:
-            scores[: len(shifts)] += np.array(shifts[: len(scores)]) * (objective.quality / objective.total)
+        """The scores with what each arm does better, or dearer, in this category."""
+        scores, niche = self.scores(arms, objective, rng), self._niches.get(context.category or "")
+        if niche is None:
+            return scores
+        known = slice(min(len(niche.index), len(scores)))
+        if objective is self.objective:
+            scores[known] += np.asarray(niche.index[known])
+            return scores
+        scores[known] += np.asarray(niche.quality[known]) * (objective.quality / objective.total)
+        scores[known] += merit_offset(np.nan_to_num(arms.cost_usd[known]), np.asarray(niche.cost[known]), objective)
         return scores
 
     def few_scores_in(self, context: Context, arms: Sequence[Arm]) -> list[float]:
         """The same for a few arms."""
-        shifts = self._shifts.get(context.category or "")
-        if shifts is None or len(shifts) < len(self._table):
-            return [arm.own[0] for arm in arms]
-        share = self._share
-        return [arm.own[0] + share * shifts[arm.row] for arm in arms]
+        niche = self._niches.get(context.category or "")
+        if niche is None or len(niche.index) < len(self._table):
+            return [arm.index for arm in arms]
+        offsets = niche.index
+        return [arm.index + offsets[arm.row] for arm in arms]
 
     def appeal(
         self, slate: Slate, context: Context | None, objective: Objective, rng: np.random.Generator
     ) -> Sequence[float]:
         """The plausible quality of each candidate, with what it does better in this category."""
         del objective, rng
-        shifts = self._shifts.get((context and context.category) or "", ())
+        niche = self._niches.get((context and context.category) or "")
+        shifts = () if niche is None else niche.quality
         arms = [self._known.get(name) for name in slate.arms]
         return [
-            -math.inf if arm is None else arm.own[1] + (shifts[arm.row] if arm.row < len(shifts) else 0.0)
+            -math.inf if arm is None else arm.upper + (shifts[arm.row] if arm.row < len(shifts) else 0.0)
             for arm in arms
         ]
 
-    def _shift(self, arm: Arm, member: Member, category: str) -> None:
+    def cost_in(self, arm: Arm, context: Context | None) -> float:
+        """The mean cost of a call in its category."""
+        niche, usual_usd = self._niches.get((context and context.category) or ""), arm.cost_usd or 0.0
+        return usual_usd * niche.cost[arm.row] if niche is not None and arm.row < len(niche.cost) else usual_usd
+
+    def _shift(self, arm: Arm, member: Member, category: str, niche: Niche) -> None:
         """Keep what this arm does better in a category: the mean miss, shrunk by what deviations are worth."""
-        shifts, fit = self._shifts.get(category), self._fit
-        if shifts is None or fit is None or arm.row >= len(shifts):
+        fit = self._fit
+        if fit is None:
             return
         number, total = self._tally.at(category, arm.row)
         mu, _ = member.believed(arm)
-        missed = total - number * (mu + self._difficulty[category])
-        shifts[arm.row] = missed / (number + max(fit.noise * mu * (1 - mu), _LEAST) / max(fit.deviation, _LEAST))
+        listed = 0.0 if niche.listed is None else niche.listed[arm.row]
+        member.handicap += listed
+        missed = total - number * (mu + self._difficulty[category] + listed)
+        shift = listed + missed / (number + firmness(fit))
+        niche.index[arm.row] += self._share * (shift - niche.quality[arm.row])
+        niche.quality[arm.row] = shift
 
     # the shared part
 
     def renewed(self) -> Iterator[None]:
-        """Fit the family to all results, a piece at a time, and put every arm's part in place at once."""
+        """Fit the family to all results, a piece at a time, and put every arm's part in place."""
         known = tuple(self._known.values())
         if not known:
             return
-        evidence = yield from self._evidence(known)
+        rows, evidence = yield from gathered(known, self._members, self._tally)
+        listed = yield from listed_by_category(known, self._tally.row_of, evidence.number_by_category)
+        if listed is not None:
+            level = np.where(np.isnan(listed.level), evidence.listed, listed.level)
+            evidence = evidence._replace(listed=level, by_category=listed)
+        yield
         fit: Fit = yield from fitting(evidence)
         yield
         self._fit = fit
         self._difficulty = dict(zip(self._tally.row_of, fit.difficulty.tolist(), strict=False))
-        self._weights = float(fit.weight.sum())
+        self._weights = float(np.add.reduce(fit.weight))
         least, growth, most = _GAIN
         self._gain = fit.noise * min(max(least, growth * math.log1p(self.trials_of_all() / len(known))), most)
+        yield from self._place(known, rows, fit)
         yield
-        self._place(known, fit)
-        yield
-        if self.by_category:
-            self._shift_all(known, fit)
-
-    def _shift_all(self, known: tuple[Arm, ...], fit: Fit) -> None:
-        """What each arm does better in each category, in one go."""
-        used, rows = len(fit.difficulty), [arm.row for arm in known]
-        mu = np.zeros(self._tally.columns)
-        mu[rows] = np.clip(fit.mu, *INSIDE)
-        number, total = self._tally.number[:used], self._tally.total[:used]
-        missed = total - number * (mu + fit.difficulty[:, None])
-        largest = np.maximum(fit.noise * mu * (1 - mu), _LEAST)
-        shifts = missed / (number + largest / max(fit.deviation, _LEAST))
-        self._shifts = dict(zip(self._tally.row_of, shifts.tolist(), strict=False))
-
-    def _place(self, known: tuple[Arm, ...], fit: Fit) -> None:
-        owed = (fit.difficulty @ self._tally.number[: len(fit.difficulty)]).tolist()
-        for arm, mean, weight in zip(known, fit.mean.tolist(), fit.weight.tolist(), strict=True):
-            member = self._members.get(arm)
-            if member is not None:  # else it left while this was worked out
-                member.mean, member.weight, member.handicap = mean, weight, owed[arm.row]
-
-    def _evidence(self, known: tuple[Arm, ...]) -> Generator[None, None, Evidence]:
-        """What has been seen of every arm, read a few arms at a time."""
-        gathered: list[tuple[float, ...]] = []
-        for start in range(0, len(known), _GATHERED):
-            for arm in known[start : start + _GATHERED]:
-                member = self._members.get(arm)  # none, if it left while this was worked out
-                gathered.append(member.sums(arm) if member is not None else _ABSENT)
+        if self.by_category and len(fit.difficulty):
+            costs_usd = [arm.cost_usd or 0.0 for arm in known]
+            self._niches = yield from niches(self._tally, rows, costs_usd, fit, self.objective)
             yield
-        rows = [arm.row for arm in known]
-        rated, scored, squares, listed, cost_usd = np.array(gathered).T
-        number, total = (grid.take(rows, axis=1) for grid in (self._tally.number, self._tally.total))
-        yield
-        return Evidence(rated, scored, squares, listed, cost_usd, number, total)
+
+    def _place(self, known: tuple[Arm, ...], rows: Rows, fit: Fit) -> Iterator[None]:
+        """Give every arm its part, some at a time; who has left meanwhile needs none."""
+        used = len(fit.difficulty)
+        for some in slices(len(known), _PLACED):
+            yield
+            owed = fit.difficulty @ self._tally.number[:used].take(rows[some], axis=1)
+            if fit.listed is not None:
+                owed += np.add.reduce(fit.listed[:, some] * self._tally.number[:used].take(rows[some], axis=1))
+            parts = np.array((fit.mean[some], fit.weight[some], owed)).T.tolist()
+            for arm, part in zip(known[some], parts, strict=True):
+                member = self._members.get(arm)
+                if member is not None:
+                    member.mean, member.weight, member.handicap = part
 
     def facts(self, arm: Arm) -> dict[str, float | int | None]:
         """The quality believed in, the plausible one, and what the pool's prior counts."""

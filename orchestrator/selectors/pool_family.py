@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from orchestrator.selectors.arms import Column
 
-__all__ = ["Family", "Hypotheses", "Results", "averaged", "facts_of", "hypotheses"]
+__all__ = ["Family", "Hypotheses", "Results", "averaged", "hypotheses"]
 
 Mask = npt.NDArray[np.bool_]
+Line = tuple[float, float, float]
 
 _SPREADS: Final = np.array([0.03, 0.06, 0.11, 0.18, 0.28])
+_VARIANCES: Final = _SPREADS[:, None] ** 2
 _LEVEL: Final = (0.6, 0.25)  # mean and standard deviation of the pool's level, before any result,
 _LISTED_SD: Final = 0.1  # and around the mean of a catalogue
 _SLOPE: Final = (1.0, 1.0)  # on a catalogue's qualities; narrower ones fail when it is wrong
@@ -23,20 +25,21 @@ _PRICE_SLOPE: Final = (0.04, 0.04)  # quality by price: ten times as dear, a ten
 _PRICE_SLOPE_LISTED: Final = (0.0, 0.02)  # beside a catalogue, which has seen the prices
 _SPREAD: Final = (0.2, 0.6)  # median and logarithmic standard deviation of the spread,
 _SPREAD_LISTED: Final = (0.08, 0.7)  # and around a catalogue
-_DIAGONAL: Final = np.arange(3)
-_FURTHEST: Final = 4.0  # logarithms of prices are kept so near to their mean
+_FIRST_SPREAD: Final = 0.25  # to begin with, for the difficulties and the noise,
+_FIRST_SPREAD_LISTED: Final = 0.1  # and around a catalogue
 
 
 class Hypotheses(NamedTuple):
-    """What may be true before any result: a spread each, its chance, and the line that is expected then.
+    """What may be true before any result: the chance of each spread, and the line that is expected.
 
-    The line's coefficients are those of level, catalogue and price; `firmness` is their precision.
+    The line's coefficients are those of level, catalogue and price; `firmness` is their precision. `first_spread` is
+    where the work on the results begins.
     """
 
-    spread: Column
-    log_chance: Column
-    line: Column
-    firmness: Column
+    log_chance: Sequence[float]
+    line: Line
+    firmness: Line
+    first_spread: float
 
 
 class Results(NamedTuple):
@@ -58,46 +61,25 @@ class Family(NamedTuple):
     price_slope: float
 
 
-def facts_of(listed: Column, cost_usd: Column) -> Column:
-    """What is known of each model (rows): 1, its expected quality and the logarithm of its price, from their means.
-
-    Where nothing is listed, or a call is free or of unknown cost (NaN), it counts as the mean.
-
-    >>> facts_of(np.array([0.4, 0.8, np.nan]), np.array([1.0, np.nan, math.e**2])).round(3).tolist()
-    [[1.0, -0.2, -1.0], [1.0, 0.2, 0.0], [1.0, 0.0, 1.0]]
-    """
-    priced = cost_usd > 0
-    prices = _centred(np.log(np.where(priced, cost_usd, 1.0)), priced)
-    facts = np.ones((len(listed), 3))
-    facts[:, 1] = _centred(listed, listed == listed)  # noqa: PLR0124 - NaN alone is not itself, and isnan is slower
-    facts[:, 2] = np.minimum(np.maximum(prices, -_FURTHEST), _FURTHEST)
-    return facts
-
-
-def _centred(column: Column, there: Mask) -> Column:
-    number = np.count_nonzero(there)
-    if number == len(column):
-        return column - float(np.add.reduce(column)) / number
-    centred: Column = np.where(there, column - np.add.reduce(np.where(there, column, 0.0)) / max(number, 1), 0.0)
-    return centred
-
-
 def hypotheses(listed: Column) -> Hypotheses:
     """The same for every pool, but for whether qualities are listed, and around which mean."""
-    there = listed[~np.isnan(listed)]
-    if not len(there):
+    there = listed == listed  # noqa: PLR0124 - NaN alone is not itself, and isnan is slower
+    number = np.count_nonzero(there)
+    if not number:
         return _UNLISTED
-    return _LISTED._replace(line=np.array((there.mean(), _SLOPE[0], _PRICE_SLOPE_LISTED[0])))
+    mean = float(np.add.reduce(np.where(there, listed, 0.0))) / number
+    return _LISTED._replace(line=(mean, _SLOPE[0], _PRICE_SLOPE_LISTED[0]))
 
 
-def _expecting(spread: tuple[float, float], *coefficients: tuple[float, float]) -> Hypotheses:
-    expected, deviations = zip(*coefficients, strict=True)
-    far = (np.log(_SPREADS) - math.log(spread[0])) / spread[1]
-    return Hypotheses(_SPREADS, -far * far / 2, np.array(expected), np.array(deviations) ** -2.0)
+def _expecting(first: float, spread: tuple[float, float], *coefficients: tuple[float, float]) -> Hypotheses:
+    level, slope, price_slope = coefficients
+    far = [(math.log(one / spread[0])) / spread[1] for one in _SPREADS.tolist()]
+    firmness = (level[1] ** -2.0, slope[1] ** -2.0, price_slope[1] ** -2.0)
+    return Hypotheses([-one * one / 2 for one in far], (level[0], slope[0], price_slope[0]), firmness, first)
 
 
-_UNLISTED: Final = _expecting(_SPREAD, _LEVEL, _SLOPE, _PRICE_SLOPE)
-_LISTED: Final = _expecting(_SPREAD_LISTED, (0.5, _LISTED_SD), _SLOPE, _PRICE_SLOPE_LISTED)
+_UNLISTED: Final = _expecting(_FIRST_SPREAD, _SPREAD, _LEVEL, _SLOPE, _PRICE_SLOPE)
+_LISTED: Final = _expecting(_FIRST_SPREAD_LISTED, _SPREAD_LISTED, (0.5, _LISTED_SD), _SLOPE, _PRICE_SLOPE_LISTED)
 
 
 def averaged(facts: Column, results: Results, prior: Hypotheses) -> Generator[None, None, Family]:
@@ -106,28 +88,59 @@ def averaged(facts: Column, results: Results, prior: Hypotheses) -> Generator[No
     Under each the line is a ridge regression of the models' means, and its likelihood has a closed form (Lindley and
     Smith 1972; Hoeting, Madigan, Raftery and Volinsky 1999). A good catalogue ends up worth hundreds of calls, a
     useless one nothing, and one upside down is turned round.
+
+    `facts` is a row a model: 1, its quality in a catalogue and its price, from their means.
     """
-    variance = prior.spread[:, None] ** 2
-    pull = results.seen / (variance + results.variance)
-    products = (facts[:, :, None] * facts[:, None, :]).reshape(len(facts), -1)
-    precision = (pull @ products).reshape(-1, 3, 3)
-    precision[:, _DIAGONAL, _DIAGONAL] += prior.firmness
+    pull = results.seen / (_VARIANCES + results.variance)
+    squares = (facts[:, :, None] * facts[:, None, :]).reshape(len(facts), 9)
     yield
-    doubt = np.linalg.inv(precision)
+    normal = (pull @ squares).tolist()
+    right = ((pull * results.mean) @ facts).tolist()
     yield
-    right = (pull * results.mean) @ facts + prior.firmness * prior.line
-    lines = (doubt @ right[:, :, None])[:, :, 0]
+    found, fitted = zip(*[_line(left, sums, prior) for left, sums in zip(normal, right, strict=True)], strict=True)
+    lines = np.array(found)
+    yield
     means = lines @ facts.T
-    missed, moved = results.mean - means, lines - prior.line
+    missed = results.mean - means
+    missed *= missed
+    missed *= pull
     yield
-    log_pull = np.log(pull, where=results.seen, out=np.zeros_like(pull))
-    explained = (log_pull - pull * missed * missed).sum(axis=1)
-    explained += np.log(np.linalg.det(doubt)) - (moved * moved) @ prior.firmness
+    explained = np.add.reduce(np.log(np.where(results.seen, pull, 1.0)) - missed, axis=1).tolist()
     yield
-    chance = explained / 2 + prior.log_chance
-    chance = np.exp(chance - chance.max())
-    chance /= chance.sum()
+    chance = _chances([(e + f) / 2 + log for e, f, log in zip(explained, fitted, prior.log_chance, strict=True)])
     mean = chance @ means
-    around = variance + (means - mean) ** 2  # the doubt about a line, added, trusts no catalogue and gains nothing cold
+    yield
+    means -= mean
+    means *= means
+    means += _VARIANCES  # the doubt about a line, added, trusts no catalogue and gains nothing cold
     level, slope, price_slope = (chance @ lines).tolist()
-    return Family(mean, chance @ around, (chance @ prior.spread).item(), level, slope, price_slope)
+    return Family(mean, chance @ means, float(chance @ _SPREADS), level, slope, price_slope)
+
+
+def _chances(logs: Sequence[float]) -> Column:
+    """As probabilities, by their logarithms up to a constant."""
+    most = max(logs)
+    chances = np.array([math.exp(one - most) for one in logs])
+    chances /= float(np.add.reduce(chances))
+    return chances
+
+
+def _line(left: Sequence[float], right: Sequence[float], prior: Hypotheses) -> tuple[Line, float]:
+    """The ridge regression's line from its normal equations, and twice the log likelihood that is left but for misses.
+
+    Three unknowns are eliminated by hand, as LAPACK would take longer to be called: the matrix is (abc, bef, cfi).
+    """
+    (x, y, z), (firm_x, firm_y, firm_z) = prior.line, prior.firmness
+    a, b, c, e, f, i = left[0] + firm_x, left[1], left[2], left[4] + firm_y, left[5], left[8] + firm_z
+    by_a, to_c = b / a, c / a
+    e, f = e - by_a * b, f - by_a * c
+    by_e = f / e
+    i = i - to_c * c - by_e * f
+    p = right[0] + firm_x * x
+    q = right[1] + firm_y * y - by_a * p
+    r = right[2] + firm_z * z - to_c * p - by_e * q
+    price_slope = r / i
+    slope = q / e - by_e * price_slope
+    level = p / a - by_a * slope - to_c * price_slope
+    moved = firm_x * (level - x) ** 2 + firm_y * (slope - y) ** 2 + firm_z * (price_slope - z) ** 2
+    return (level, slope, price_slope), -math.log(a * e * i) - moved

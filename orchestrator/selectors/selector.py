@@ -125,18 +125,18 @@ class ModelSelector(Memory, ABC):
         scores = self.scores(table, wanted, rng) if context is None else self.scores_in(context, table, wanted, rng)
         if slate.rows is not None or slate.version != table.version:
             scores = _among(slate, table, scores)
-        best: np.intp | int = scores.argmax()
+        best = int(scores.argmax())
         score = scores.item(best)
         if not score > _REFUSED:  # also when it is NaN, which argmax prefers
             scores = _ranked_last(scores)
-            best = scores.argmax()
+            best = int(scores.argmax())
             score = scores.item(best)
             if score == _REFUSED:
                 raise ValueError(self._why_nobody(slate))
         if self.breaks_ties:
             tied = scores == score
             if np.count_nonzero(tied) > 1:
-                best = np.where(tied, -_among(slate, table, table.trials), _REFUSED).argmax()
+                best = np.where(tied, -_among(slate, table, table.trials), _REFUSED).argmax().item()
         return Choice(slate.arms[best], score, scores, 1.0 if self.deterministic else None)
 
     def order(

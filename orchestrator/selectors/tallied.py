@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from orchestrator.core.outcome import Objective
-from orchestrator.selectors.arm import Arm
+from orchestrator.selectors.arm import LARGEST, Arm
 from orchestrator.selectors.context import Context
 from orchestrator.selectors.selector import ModelSelector
 from orchestrator.selectors.state import read_sums
@@ -35,6 +36,11 @@ class Tallied(ModelSelector):
         if context is not None and context.category is not None:
             self._tally.add(context.category, arm.row, number=0.0, total=new_quality - old_quality)
 
+    def charge(self, arm: Arm, cost_usd: float, context: Context | None) -> None:
+        """Count what a call in this category cost."""
+        if context is not None and context.category is not None and 0.0 <= cost_usd <= LARGEST:
+            self._tally.charge(context.category, arm.row, cost_usd=cost_usd)
+
     def retire(self, arm: str) -> None:
         """The model leaves and is forgotten."""
         gone = self._known.get(arm)
@@ -62,21 +68,26 @@ class Tallied(ModelSelector):
         """Count what other processes have seen meanwhile, category by category."""
         super().absorb(changes)
         for name, record in changes.items():
-            pairs = record.get("by_category", {})
-            self._merge_categories(name, iter([(category, pair[0], pair[1]) for category, pair in pairs.items()]))
+            self._merge_categories(name, record.get("by_category", {}).items())
 
-    def _merge_categories(self, name: str, results: Iterator[tuple[str, float, float]]) -> None:
+    def _merge_categories(self, name: str, results: Iterable[tuple[str, list[float]]]) -> None:
         arm = self._known.get(name)
-        for category, number, total in results:
+        for category, sums in results:
             if arm is not None:
-                self._tally.add(category, arm.row, number=number, total=total)
+                self._add_category(arm.row, category, sums)
             else:
-                before = self._waiting.setdefault(name, {}).get(category, [0.0, 0.0])
-                self._waiting[name][category] = [before[0] + number, before[1] + total]
+                before = self._waiting.setdefault(name, {}).get(category, [])
+                self._waiting[name][category] = [sum(pair) for pair in zip_longest(before, sums, fillvalue=0.0)]
+
+    def _add_category(self, row: int, category: str, sums: Sequence[float]) -> None:
+        number, total, *costs = sums
+        self._tally.add(category, row, number=number, total=total)
+        if costs:
+            self._tally.charge(category, row, number=costs[0], cost_usd=costs[1])
 
     def _seat(self, name: str) -> Arm:
         arm = super()._seat(name)
         self._tally.clear(arm.row)
-        for category, number, total in true_results(self._waiting.pop(name, None)):
-            self._tally.add(category, arm.row, number=number, total=total)
+        for category, sums in true_results(self._waiting.pop(name, None)):
+            self._add_category(arm.row, category, sums)
         return arm

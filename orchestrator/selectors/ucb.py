@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from math import e, inf, log, sqrt
 from statistics import NormalDist
 from typing import ClassVar
 
@@ -60,9 +60,9 @@ class UCBModelSelector(ModelSelector):
         objective: Objective | None = None,
         half_life: float | None = None,
     ) -> None:
-        if not 0 <= exploration_factor < math.inf:
+        if not 0 <= exploration_factor < inf:
             raise ConfigurationError(f"exploration_factor={exploration_factor!r}: a number from 0 up")
-        if not 1 <= min_trials < math.inf:
+        if not 1 <= min_trials < inf:
             raise ConfigurationError(f"min_trials={min_trials!r}: a number of calls from 1 up")
         if not 0.5 <= confidence_level < 1:
             raise ConfigurationError(f"confidence_level={confidence_level!r}: a number from 0.5 up, below 1")
@@ -80,19 +80,32 @@ class UCBModelSelector(ModelSelector):
         self._write_columns(arms)
         if objective is self.objective:
             self._reach[()] = self._share * self._root()
-            return arms.extra["width"] * self._reach + arms.extra["floor"]
+            scores: Column = arms.extra["width"] * self._reach
+            scores += arms.extra["floor"]
+            return scores
         reach = self._root() * objective.quality / objective.total
         return arms.extra["width"] * reach + self.worth(arms, objective)
 
     def few_scores(self, arms: Sequence[Arm]) -> list[float]:
         """The same, without numpy: a vector of ten costs more to set up than to go through."""
         reach = self._share * self._root()
-        return [floor + reach * width for floor, width in [arm.own for arm in arms]]
+        return [arm.index + reach * arm.width for arm in arms]
 
     def refresh(self, arms: Arms, arm: Arm) -> None:  # noqa: ARG002 - the columns are written when a vector needs them
-        """Keep what a score needs besides the time."""
-        arm.own = (self._share * arm.mean + arm.merit, self._width(arm))
+        """Keep the score at radius 0, and sqrt(c s / n), all of the radius that is the arm's own."""
+        arm.index = self._share * arm.mean + arm.merit
+        trials = arm.trials
+        arm.width = sqrt(self.exploration_factor * self._spread(arm) / trials) if trials else _UNTRIED
         self._unwritten.add(arm)
+
+    def _spread(self, arm: Arm) -> float:
+        """The share s of the largest variance that the arm's own is taken for."""
+        rated = arm.rated / self._weight
+        if rated < self.min_trials:
+            return 1.0
+        variance = arm.quality_squares / arm.rated - arm.mean * arm.mean
+        spread = 4 * (variance + self._margin / sqrt(rated))
+        return spread if 0.0 <= spread <= 1.0 else float(spread > 1)
 
     def _write_columns(self, arms: Arms) -> None:
         unwritten = self._unwritten
@@ -102,30 +115,16 @@ class UCBModelSelector(ModelSelector):
             except KeyError:  # a choice in another thread was quicker
                 break
             if self._known.get(arm.name) is arm:  # else its row may be another's by now
-                arms.extra["floor"][arm.row], arms.extra["width"][arm.row] = arm.own
+                arms.extra["floor"][arm.row], arms.extra["width"][arm.row] = arm.index, arm.width
 
     def facts(self, arm: Arm) -> dict[str, float | int | None]:
         """The radius, and the quality that the score believes in; None before the first call."""
         if not (arm.rated or arm.pending):
             return {"radius": None, "optimistic_quality": None}
-        radius = self._root() * self._width(arm)
+        radius = self._root() * arm.width
         return {"radius": radius, "optimistic_quality": arm.mean + radius}
 
     def _root(self) -> float:
         """sqrt(ln t); the weight takes the counts in the widths back to what they are worth today."""
         trials = self._rated / self._weight + self._in_flight
-        return math.sqrt(math.log(trials) * self._weight if trials > math.e else self._weight)
-
-    def _width(self, arm: Arm) -> float:
-        """sqrt(c s / n), all of the radius that is the arm's own."""
-        rated, weight = arm.rated, self._weight
-        trials = rated + arm.pending * weight
-        if not trials:
-            return _UNTRIED
-        spread = 1.0
-        if rated >= self.min_trials * weight:
-            variance = arm.quality_squares / rated - arm.mean * arm.mean
-            spread = 4 * (variance + self._margin / math.sqrt(rated / weight))
-            if not 0 <= spread <= 1:
-                spread = 1.0 if spread > 1 else 0.0
-        return math.sqrt(self.exploration_factor * spread / trials)
+        return sqrt(log(trials) * self._weight if trials > e else self._weight)

@@ -6,7 +6,7 @@ from orchestrator.core.messages import Reply
 from orchestrator.core.model import Model
 from orchestrator.core.usage import UsageStats
 from orchestrator.errors import ConfigurationError, RateLimitError, ServerError
-from orchestrator.evaluation import as_logged, ips, read_journal, replay_log
+from orchestrator.evaluation import as_logged, ips, learnt_from_journal, read_journal, replay_log
 from orchestrator.models.model_registry import ModelRegistry
 from orchestrator.selectors import ModelSelector
 from orchestrator.selectors.floor import Floored
@@ -137,3 +137,23 @@ async def test_a_journal_without_propensities_says_what_to_do(lived):
     path = await lived(3, policy=Undisclosed())
     with pytest.raises(ConfigurationError, match=r"floor=0\.05"):
         read_journal(path)
+
+
+async def test_a_new_registry_begins_with_what_a_journal_has_seen(lived, fake_clock):
+    """Its first choices are those of one that has lived through it, category by category."""
+    new = ModelRegistry(clock=fake_clock, selection_strategy="pool", cache_responses=False)
+    new.selector.merge(learnt_from_journal(await lived(50)))
+    for model in ("code", "maths"):
+        new.register_model(Priced(model))
+    assert [new.select(prompt=PROMPTS[kind]).model.id for kind in ("code", "maths")] == ["code", "maths"]
+    figures = new.selector.statistics()
+    assert sum(one["pulls"] for one in figures.values()) == 100
+    assert all(0.2 < one["mean_quality"] < 0.9 for one in figures.values())
+
+
+async def test_a_journal_that_says_nothing_teaches_nothing(lived):
+    """Answers that nobody has rated are left out on request; that none is left is said."""
+    path = await lived(5, rated=False)
+    assert sum(arm["pulls"] for arm in learnt_from_journal(path)["arms"].values()) == 10
+    with pytest.raises(ConfigurationError, match="no rated attempt in this journal"):
+        learnt_from_journal(path, rated_only=True)

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from orchestrator.errors import ConfigurationError
-from orchestrator.evaluation.lai_robbins import LLM_LIKE, bernoulli, constant, long_run
+from orchestrator.evaluation.lai_robbins import LLM_LIKE, POOLS, bernoulli, constant, long_run
+from orchestrator.selectors.selector import ModelSelector
+
+
+class AlwaysTheFirst(ModelSelector):
+    """Takes the first of its candidates, whatever it hears."""
+
+    name = "first"
+    breaks_ties = False
+
+    def scores(self, arms, objective, rng):
+        return np.zeros(len(arms.names))
 
 
 def test_the_constant_is_that_of_the_formula():
@@ -31,6 +42,20 @@ def test_thompson_stays_near_the_bound():
     """It reaches the bound in the limit; at 3,000 rounds it is below it here, far below chance, and above nothing."""
     share = long_run("thompson", rounds=3_000, seed=1).share_of_bound
     assert 0 < share < 1
+
+
+def test_who_takes_the_first_of_equals_gains_nothing_by_the_order_of_the_list():
+    """The seed deals out the places: the best is not always first, though it is named first."""
+    regrets = {round(long_run(AlwaysTheFirst, rounds=10, seed=seed).regret, 6) for seed in range(40)}
+    assert regrets == {round(10 * (max(LLM_LIKE) - quality), 6) for quality in LLM_LIKE}
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_the_models_of_a_pool_differ(pool):
+    """Eight each, best first, none twice, as the bound asks for one best."""
+    qualities = POOLS[pool]
+    assert len(qualities) == 8
+    assert list(qualities) == sorted(set(qualities), reverse=True)
 
 
 def test_a_quality_that_is_certain_is_refused():

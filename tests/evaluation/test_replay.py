@@ -209,12 +209,33 @@ def test_features_are_made_of_the_prompts_text():
     assert heard[-1] is None
 
 
+def test_a_prior_by_category_sends_each_kind_to_its_model():
+    """Two models level in the mean: who is told where each is better asks nobody in vain."""
+    rng = np.random.default_rng(0)
+    category = rng.integers(2, size=400)
+    right = np.stack([category == 0, category == 1]).astype(float)
+    table = table_of_columns(*right, category=category)
+    told = replay(table, "default", prior=table.catalogue_by_category(), cost_weight=0.0)
+    untold = replay(table, "default", prior=table.catalogue(), cost_weight=0.0)
+    assert table.catalogue_by_category()["a"] == {"x": 1.0, "y": 0.0}
+    assert told.mean_score == 1.0 > untold.mean_score > 0.8
+
+
+def test_a_score_of_a_few_prompts_is_not_published():
+    """Categories with less than ten prompts, or as many as is said, are left out of a catalogue by category."""
+    table = table_of_columns([1.0] * 12, category=[0] * 9 + [1] * 3)
+    assert table.catalogue_by_category() == {"a": {}}
+    assert table.catalogue_by_category(least=9) == {"a": {"x": 1.0}}
+
+
 def test_expectations_reach_the_selector():
     """Prices enter the cost head; a list may know other models besides, but not only others, nor impossible numbers."""
     table = builtin(prompts=50)
     for prior, complaint in (
         ({"atlas": 0.5}, "no model 'atlas'"),
         ({"coder": 1.5}, "'coder' is 1.5: a number from 0 to 1"),
+        ({"coder": {"maths": -1.0}}, "'coder' in 'maths' is -1.0: a number from 0 to 1"),
+        ({"atlas": {"maths": 0.5}}, "no model 'atlas'"),
     ):
         with pytest.raises(ConfigurationError, match=complaint):
             replay(table, "ucb", prior=prior)

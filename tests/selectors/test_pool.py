@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.selectors import Context, PoolSelector
-from orchestrator.selectors.pool_fit import Evidence, fitting
+from orchestrator.selectors.pool_evidence import Evidence, facts_of
+from orchestrator.selectors.pool_fit import fitting
 
 
 def rng(seed=0):
@@ -169,6 +170,14 @@ def test_the_fit_is_finite_whatever_the_results(history, listed, costs):
     assert all(math.isfinite(number) for number in (fit.spread, fit.level, fit.slope, fit.deviation))
 
 
+def test_what_is_not_known_of_a_model_counts_as_the_mean():
+    """Qualities of a catalogue and logarithms of prices, from their means; no price is taken for e^4 times the mean."""
+    facts = drained(facts_of(np.array([0.4, 0.8, math.nan, math.nan]), np.array([1.0, math.nan, math.e**2, 0.0])))
+    assert facts == pytest.approx(np.array([[1, -0.2, -1], [1, 0.2, 0], [1, 0, 1], [1, 0, 0]]))
+    unlisted = drained(facts_of(np.full(3, math.nan), np.array([1e-9, 1.0, 1e9])))
+    assert unlisted == pytest.approx(np.array([[1, 0, -4], [1, 0, 0], [1, 0, 4]]))
+
+
 def test_memories_merge_category_by_category():
     """Two halves make one whole, though the arm comes after its memory."""
     whole, halves, late = pool("a", "b"), [pool("a", "b"), pool("a", "b")], PoolSelector()
@@ -254,6 +263,59 @@ def test_untried_arms_wait_their_turn_while_work_is_spread():
             selector.retire("m3")
             selector.enroll("m3")
             slate = selector.slate(arms)
+
+
+class CountingPool(PoolSelector):
+    """Counts the bounds it works out, and the times that a whole fit takes its place."""
+
+    bounds = fits = 0
+
+    def upper(self, arm):
+        self.bounds += 1
+        return super().upper(arm)
+
+    def _place(self, known, rows, fit):
+        self.fits += 1
+        yield from super()._place(known, rows, fit)
+
+
+@pytest.mark.parametrize("number", [25, 100, 300])
+def test_no_decision_pays_for_all(number):
+    """Once everybody is seated a decision works out four bounds, its own and three in turn, and fits follow all along."""
+    selector, world = CountingPool(), rng(3)
+    arms = [f"m{place}" for place in range(number)]
+    selector.enroll_many({arm: {"expected_cost_usd": 0.01} for arm in arms})
+    slate = selector.slate(arms)
+    selector.choose(slate, world)
+    selector.fits, most = 0, 0
+    for call in range(100 + 3 * number):
+        selector.bounds = 0
+        arm = selector.choose(slate, world).arm
+        most = max(most, selector.bounds)
+        selector.begin(arm)
+        settle(selector, arm, float(world.random() < 0.6), category=f"c{call % 5}", cost_usd=0.01)
+    assert most <= 5  # and one who is asked at a set time
+    assert selector.fits >= 2
+
+
+def test_a_crowd_of_newcomers_is_heard_one_by_one():
+    """Two hundred come to a pool that has learnt: each is asked at once, and no decision goes through all that wait."""
+    selector, world = CountingPool(), rng(4)
+    arms = [f"m{place}" for place in range(220)]
+    selector.enroll_many({arm: {"expected_quality": 0.9} for arm in arms[:20]})
+    for arm in arms[:20]:
+        settle(selector, arm, 0.9, times=5)
+    selector.enroll_many({arm: {"expected_quality": 0.5} for arm in arms[20:]})
+    slate, asked, most = selector.slate(arms), [], 0
+    selector.choose(slate, world)
+    for _ in range(200):
+        selector.bounds = 0
+        asked.append(selector.choose(slate, world).arm)
+        most = max(most, selector.bounds)
+        selector.begin(asked[-1])
+        settle(selector, asked[-1], 0.5)
+    assert most <= 6  # its own, three in turn, and those whose next call is due
+    assert set(asked[:20]) <= set(arms[20:])
 
 
 def test_a_fall_does_not_cost_what_was_learnt_elsewhere():

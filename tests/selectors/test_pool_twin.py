@@ -218,6 +218,31 @@ PoolAndItsNaiveTwin.TestCase.settings = settings(max_examples=12, stateful_step_
 TestPoolAgainstItsNaiveTwin = PoolAndItsNaiveTwin.TestCase
 
 
+def test_many_models_read_in_pieces_are_fitted_as_one():
+    """Seventy models, five of which came into the rows of others, and forty kinds of request: the twin's figures."""
+    world, selector, twin = np.random.default_rng(4), PoolSelector(change_test=False), {}
+    for place in range(75):
+        listed, price = (None, 0.7)[place % 2], (0.001, 0.02, None)[place % 3]
+        if place >= 70:
+            selector.retire(f"m{place - 70}")
+            del twin[f"m{place - 70}"]
+        selector.enroll(f"m{place}", expected_quality=listed, expected_cost_usd=price)
+        twin[f"m{place}"] = NaiveArm(listed, price)
+    names_, slate = list(twin), selector.slate(tuple(twin))
+    for call in range(900):
+        name, kind, quality = names_[world.integers(70)], f"kind {world.integers(40)}", float(world.random() < 0.6)
+        selector.settle(name, quality=quality, cost_usd=0.01, latency_s=None, context=Context(kind))
+        twin[name].results.append((kind, quality))
+        twin[name].costs.append(0.01)
+        if call % 3 == 0:
+            assert selector.choose(slate, world, context=Context(kind)).arm in twin
+    assert math.isfinite(selector.learnt.spread)
+    figures = selector.statistics()
+    for name, (mu, trials, _) in zip(twin, naive_figures(list(twin.values())), strict=True):
+        assert math.isclose(figures[name]["believed_quality"], mu, abs_tol=1e-6), name
+        assert math.isclose(figures[name]["trials"], trials, rel_tol=1e-6), name
+
+
 def test_a_thousand_calls_in_flight_while_models_come_and_go():
     """Every begun call ends once, nothing is left in flight, and all figures stay finite."""
     selector, slates = PoolSelector(), np.random.default_rng(0)
