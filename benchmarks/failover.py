@@ -20,6 +20,7 @@ import argparse
 import asyncio
 import json
 import logging
+import math
 import os
 import statistics
 import sys
@@ -46,7 +47,8 @@ class Scene:
     fault: Fault | None  # None: nobody listens
     models: int = 3
     stream: bool = False
-    storm: int = 0  # after so many refusals the fault is over
+    storm_s: float = math.inf  # so long after its first request the fault is over
+    resume: bool = False  # who can is told to go on with a broken stream
 
 
 SCENES = [
@@ -56,10 +58,12 @@ SCENES = [
     Scene("hung, one of three", Hold()),
     Scene("hung stream, one of three", Hold(), stream=True),
     Scene("truncated stream, one of three", [Begin(1), End()], stream=True),
+    Scene("truncated stream, gone on with", [Begin(1), End()], stream=True, resume=True),
     Scene("error inside a reply of 200", [Head(length=len(INSIDE)), Send(INSIDE)]),
     Scene("error inside a stream", [Begin(0), RefuseInside()], stream=True),
     Scene("429 storm, one of three", Refuse(Fail(429, retry_after_s=5))),
-    Scene("429 storm, the only one, 1 s", Refuse(Fail(429, retry_after_s=1)), models=1, storm=20),
+    Scene("429 for 1 s, the only one", Refuse(Fail(429, retry_after_s=1)), models=1, storm_s=1.0),
+    Scene("429 for 1.5 s, told 1 s, the only one", Refuse(Fail(429, retry_after_s=1)), models=1, storm_s=1.5),
 ]
 
 
@@ -72,7 +76,7 @@ class Contestant(Protocol):
         """The text of a whole answer."""
 
     async def listen(self, prompt: str) -> str:
-        """The text of a stream."""
+        """The text of a stream; `listen_on` of who can go on with a broken one by another model."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -99,6 +103,9 @@ class Engine:
 
     async def listen(self, prompt: str) -> str:
         return "".join([chunk.text async for chunk in self.registry.stream_response(prompt)])
+
+    async def listen_on(self, prompt: str) -> str:
+        return "".join([chunk.text async for chunk in self.registry.stream_response(prompt, resume=True)])
 
     async def close(self) -> None:
         await self.registry.cleanup()
@@ -172,14 +179,28 @@ CONTESTANTS: list[Callable[[Sequence[str]], Contestant]] = [Engine, Router, SDK]
 
 
 class Storm:
-    """A fault that is over after so many requests."""
+    """A fault that is over so long after the first request that met it."""
 
-    def __init__(self, fault: Any, most: int) -> None:
-        self.fault, self.left = fault, most
+    def __init__(self, fault: Any, lasts_s: float) -> None:
+        self.fault, self.lasts_s, self.ends_at = fault, lasts_s, math.inf
 
     async def play(self, line: Any) -> None:
-        self.left -= 1
-        await (self.fault if self.left >= 0 else Answer()).play(line)
+        now = time.monotonic()
+        if self.ends_at == math.inf:
+            self.ends_at = now + self.lasts_s
+        await (self.fault if now < self.ends_at else Answer()).play(line)
+
+
+class GoesOn:
+    """An answer, or the rest of the one that was begun elsewhere and is shown in the request."""
+
+    def __init__(self, server: FaultServer) -> None:
+        self.server = server
+
+    async def play(self, line: Any) -> None:
+        messages = json.loads(self.server.requests[-1].body)["messages"]
+        said = next((turn["content"] for turn in messages if turn["role"] == "assistant"), "")
+        await Answer(RIGHT.removeprefix(said)).play(line)
 
 
 async def played(
@@ -191,13 +212,17 @@ async def played(
         if scene.fault is None:
             await servers[0].__aexit__()
         else:
-            servers[0].break_with(Storm(scene.fault, scene.storm) if scene.storm else scene.fault)
+            servers[0].break_with(scene.fault if scene.storm_s == math.inf else Storm(scene.fault, scene.storm_s))
+        for server in servers[1:]:
+            server.break_with(GoesOn(server))
         contestant = make([server.base_url() for server in servers])
         stack.push_async_callback(contestant.close)
         door = contestant.listen if scene.stream else contestant.ask
+        if scene.resume:
+            door = getattr(contestant, "listen_on", door)
         seen = await asked_by_many(door, calls, at_once)
-    needed = calls if scene.models == 1 and not scene.storm else 0
-    wasted = None if scene.fault is None else max(0, min(len(servers[0].requests), scene.storm or 1000) - needed)
+    needed = calls if scene.models == 1 else 0
+    wasted = None if scene.fault is None else max(0, len(servers[0].requests) - needed)
     return {"scene": scene.name, "contestant": contestant.name, "calls": calls, "wasted": wasted, **_figures(seen)}
 
 
@@ -258,7 +283,7 @@ def show(row: dict[str, Any]) -> None:
     """One line."""
     wasted = "-" if row["wasted"] is None else row["wasted"]
     print(
-        f"{row['scene']:32} {row['contestant']:15} {row['errors']:6} {row['wrong']:6} {wasted:>6}"
+        f"{row['scene']:38} {row['contestant']:15} {row['errors']:6} {row['wrong']:6} {wasted:>6}"
         f" {row['p50']:8.1f} {row['p95']:8.1f}  {', '.join(row['named'])}",
         flush=True,
     )
@@ -273,7 +298,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if not options.json:
-        print(f"{'scene':32} {'contestant':15} {'errors':>6} {'wrong':>6} {'wasted':>6} {'p50 ms':>8} {'p95 ms':>8}")
+        print(f"{'scene':38} {'contestant':15} {'errors':>6} {'wrong':>6} {'wasted':>6} {'p50 ms':>8} {'p95 ms':>8}")
     rows = asyncio.run(all_played(options))
     if options.json:
         print(json.dumps(rows))

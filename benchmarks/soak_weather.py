@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from typing import Any
 
 from orchestrator.testing import (
@@ -61,24 +62,27 @@ QUICK: list[Any] = [
     [Begin(2), HangUp()],
     [Begin(1), RefuseInside()],
 ]
+FAIR, ROUGH, FOUL = (0.02, 0.002), (0.3, 0.01), (1.0, 0.05)  # shares of faults, and of those to be waited for
+SPELL_S = (2.0, 15.0)
 SLOW: list[Any] = [Hold(), [Begin(1), Hold()], [Head(chunked=True), Send(b" ", None, 0.2)]]
 
 
 class Weather:
     """An act that is another one each time: mostly an answer, now and then a fault, sometimes nothing but faults.
 
-    An answer takes half a second on average, and a spell of fair, rough or foul weather some hundred requests.
+    An answer takes half a second on average, and a spell of fair, rough or foul weather some seconds, whether anybody
+    asks meanwhile or not.
     """
 
     def __init__(self, seed: str) -> None:
         self._random = random.Random(seed)
-        self._faulty, self._slow, self._left = 0.02, 0.002, 200
+        self._faulty, self._slow = FAIR
+        self._turns_at = 0.0
 
     async def play(self, line: Any) -> None:
         """Whatever it is just now."""
         draw = self._random
-        self._left -= 1
-        if self._left < 0:
+        while time.monotonic() >= self._turns_at:
             self._turn()
         chance = draw.random()
         if chance < self._slow:
@@ -94,7 +98,8 @@ class Weather:
             line.close()
 
     def _turn(self) -> None:
-        """Another spell, as long as so many requests."""
-        spells = [(0.02, 0.002), (0.02, 0.002), (0.3, 0.01), (1.0, 0.05)]
-        self._faulty, self._slow = self._random.choice(spells)
-        self._left = self._random.randint(50, 400)
+        """Another spell; the first is fair."""
+        began = self._turns_at or time.monotonic()
+        if self._turns_at:
+            self._faulty, self._slow = self._random.choice((FAIR, FAIR, ROUGH, FOUL))
+        self._turns_at = began + self._random.uniform(*SPELL_S)

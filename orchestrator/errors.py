@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from heapq import nlargest
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -77,6 +78,8 @@ __all__ = [
 
 
 _MOST_REASONS = 50  # that a message tells; all of them are in `reasons`
+_MOST_COMPARED = 200  # names that are looked at closely, which takes tens of microseconds each
+_LONGEST_NAME = 200  # characters of an unknown name that count
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
@@ -87,11 +90,24 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     >>> did_you_mean("zzz", ["a", "b"])
     "known: 'a', 'b'"
     """
-    near = get_close_matches(name, known, n=3)
+    name = name[:_LONGEST_NAME]
+    near = get_close_matches(name, dict.fromkeys(_likeliest(name, known)), n=3)
     if near:
         return f"did you mean {' or '.join(map(repr, near))}?"
     shown = ", ".join(map(repr, known[:24])) + (", ..." if len(known) > 24 else "")
     return f"known: {shown or 'none'}"
+
+
+def _likeliest(name: str, known: Sequence[str]) -> Sequence[str]:
+    """The names that have most three letters in a row in common with this one, and of these the like long ones."""
+    if len(known) <= _MOST_COMPARED:
+        return known
+    pieces = {name[start : start + 3] for start in range(max(1, len(name) - 2))}
+
+    def in_common(one: str) -> tuple[int, int]:
+        return sum(map(one.__contains__, pieces)), -abs(len(one) - len(name))
+
+    return nlargest(_MOST_COMPARED, known, key=in_common)
 
 
 class OrchestratorError(Exception):

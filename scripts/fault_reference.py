@@ -45,6 +45,17 @@ def ending(row: Any) -> tuple[str, ...]:
 
 def load() -> tuple[Sequence[str], Iterable[Sequence[str]]]:
     """The faults that no server sends."""
-    from fault_table import ELSEWHERE
+    from fault_table import LOAD
 
-    return LOAD_HEAD, [(str(row.number), row.fault, row.says) for row in sorted(ELSEWHERE)]
+    return _proven(LOAD)
+
+
+def stores() -> tuple[Sequence[str], Iterable[Sequence[str]]]:
+    """The faults of Redis and the disk."""
+    from fault_table import STORES
+
+    return _proven(STORES)
+
+
+def _proven(rows: Iterable[Any]) -> tuple[Sequence[str], Iterable[Sequence[str]]]:
+    return LOAD_HEAD, [(str(row.number), row.fault, row.says) for row in sorted(rows)]

@@ -192,6 +192,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "faults-content": partial(faults, "content"),
     "faults-load": lambda: table(*fault_reference.load()),
     "faults-status": partial(faults, "status"),
+    "faults-stores": lambda: table(*fault_reference.stores()),
     "faults-transport": partial(faults, "transport"),
     "gateway-headers": lambda: table(*gateway_reference.headers()),
     "gateway-paths": lambda: table(*gateway_reference.paths()),

@@ -46,6 +46,7 @@ class _Line:
         self.pending_bytes = 0
         self.writer: asyncio.Task[None] | None = None
         self.probe: asyncio.Task[None] | None = None
+        self.returns: set[asyncio.Task[None]] = set()  # of leases that nobody waits to be rid of
 
     def hold(self, key: str, waiting: _Waiting) -> None:
         """A write that waits; a newer one takes an older one's place."""
@@ -206,7 +207,7 @@ class RedisStore:
         """Return when everything put so far is written or given up."""
         line = self._line()
         if line.writer is not None:
-            await line.writer
+            await asyncio.shield(line.writer)  # whoever waits for it may leave; what is written is also others'
 
     # forgetting
 
@@ -242,7 +243,13 @@ class RedisStore:
         token = secrets.token_hex(8)
         name = lease_of(self._namespace, key)
         faults = self._complaints.count
-        granted = await self._asked(line, lambda: line.client.set(name, token, nx=True, px=int(lease_s * 1000)), key)
+        try:
+            granted = await self._asked(
+                line, lambda: line.client.set(name, token, nx=True, px=int(lease_s * 1000)), key
+            )
+        except asyncio.CancelledError:
+            self._returning(line, key, token)  # it may have been granted, and nobody is left to say so
+            raise
         if granted:
             return token
         return "" if self._complaints.count > faults else None
@@ -252,8 +259,14 @@ class RedisStore:
         await self._script(_RENEW, key, token, int(lease_s * 1000))
 
     async def release(self, key: str, token: str) -> None:
-        """Give the lease back, if it is still ours."""
-        await self._script(_RELEASE, key, token)
+        """Give the lease back, if it is still ours; who is cancelled meanwhile gives it back all the same."""
+        await asyncio.shield(self._returning(self._line(), key, token))
+
+    def _returning(self, line: _Line, key: str, token: str) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._script(_RELEASE, key, token), name="cache lease returned")
+        line.returns.add(task)
+        task.add_done_callback(line.returns.discard)
+        return task
 
     async def _script(self, script: str, key: str, *arguments: object) -> None:
         if not self._breaker.is_open:
@@ -317,7 +330,7 @@ class RedisStore:
         line = self._lines.pop(asyncio.get_running_loop(), None)
         if line is None:
             return
-        tasks = [task for task in (line.writer, line.probe) if task is not None]
+        tasks = [task for task in (line.writer, line.probe, *line.returns) if task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         await line.client.aclose()
 

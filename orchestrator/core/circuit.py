@@ -93,6 +93,7 @@ class Circuit:
 
     __slots__ = (
         "_before",
+        "_broken",
         "_limit_s",
         "_random",
         "_steady_since",
@@ -127,6 +128,7 @@ class Circuit:
         self.slow_s = rules.slow_s(None)
         self._random = rng
         self._limit_s = _FIRST_LIMIT_S
+        self._broken = False  # it is on trial for failures, not for a limit
         self._steady_since: float | None = None
         self._before: Status = "unknown"
 
@@ -152,7 +154,7 @@ class Circuit:
         elif self.status in ("recovering", "unhealthy") and began >= self.opened_at:
             self.successes += 1
             if self.successes >= self.rules.recovery_threshold:
-                self._close(now, ramp=True)
+                self._close(now, ramp=self._broken)
 
     def failed(
         self, now: float, *, began: float, reason: str, sentence: Sentence = STRIKE, told_s: float | None = None
@@ -168,12 +170,15 @@ class Circuit:
             self.hold(now, reason, told_s)
 
     def limited(self, now: float, *, reason: str, told_s: float | None) -> None:
-        """The provider asked for a pause; how long it did not say doubles from 1 s up to a minute."""
+        """The provider asked for a pause; how long it did not say doubles from 1 s up to a minute.
+
+        Of a storm the first refusal counts: those that come while the pause lasts do not double it.
+        """
         if told_s is not None and told_s > 0:
             self.hold(now, reason, told_s)
-            return
-        self.hold(now, reason, self._jittered(self._limit_s))
-        self._limit_s = min(self._limit_s * 2, _MAX_LIMIT_S)
+        elif now >= self.out_until:
+            self.hold(now, reason, self._jittered(self._limit_s))
+            self._limit_s = min(self._limit_s * 2, _MAX_LIMIT_S)
 
     def hold(self, now: float, reason: str, wait_s: float) -> None:
         """Stay away for so long; of two ends the later holds."""
@@ -268,6 +273,7 @@ class Circuit:
         return self.rules.recovery_threshold + int(2.0 ** (_DOUBLINGS_OF_RAMP * share)) - 1
 
     def _on_trial(self) -> None:
+        self._broken = self.status == "unhealthy"
         self.successes = 0
         self.in_flight.clear()  # who left before the outage takes nobody's place on trial
         self._go("recovering")

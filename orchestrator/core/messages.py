@@ -78,13 +78,18 @@ def _media_type(data: bytes) -> str:
 
 
 class Message(NamedTuple):
-    """One turn; `content` is text, or texts and images in order."""
+    """One turn; `content` is text, or texts and images in order.
+
+    `thoughts` are blocks of reasoning, signed by the provider that made them, which wants them back as they were; no
+    other is shown them.
+    """
 
     role: Role
     content: str | tuple[str | Image, ...] = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     name: str | None = None
+    thoughts: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def text(self) -> str:
@@ -114,12 +119,16 @@ def _call_of(spec: ToolCall | Mapping[str, Any]) -> ToolCall:
     if isinstance(spec, ToolCall):
         return spec
     function = spec.get("function", spec)
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise TypeError("a tool call has a 'function' with 'name' and 'arguments'")
     return ToolCall.read(function["name"], function.get("arguments"), spec.get("id"))
 
 
 def _content_of(content: Any) -> str | tuple[str | Image, ...]:
     if content is None or isinstance(content, str):
         return content or ""
+    if not isinstance(content, list | tuple):
+        raise TypeError(f"the content of a message is text or a list of parts, not {type(content).__name__}")
     return tuple(_part_of(part) for part in content)
 
 
@@ -129,11 +138,14 @@ def _part_of(part: Any) -> str | Image:
     if isinstance(part, Image | bytes | Path):
         return Image.of(part)
     if isinstance(part, Mapping):
-        if part.get("type") in ("text", "input_text", "output_text"):
+        kind = part.get("type")
+        if kind in ("text", "input_text", "output_text") and "text" in part:
             return str(part["text"])
-        if part.get("type") in ("image_url", "input_image"):
-            url = part["image_url"]
-            return Image.of(url["url"] if isinstance(url, Mapping) else url)
+        url = part.get("image_url")
+        url = url.get("url") if isinstance(url, Mapping) else url
+        if kind in ("image_url", "input_image") and isinstance(url, str):
+            return Image.of(url)
+        raise TypeError(f"a part of type {str(kind)[:40]!r} cannot be read: give 'text', or 'image_url' with its 'url'")
     raise TypeError(f"a part of a prompt is text, an Image, bytes or a Path, not {type(part).__name__}")
 
 
@@ -236,6 +248,10 @@ class Request:
 
 def _format_of(given: Any) -> Any:
     """The asked-for form of the answer, as it came, if it is one of those that `Request.json_schema` reads."""
+    if isinstance(given, Mapping) and given.get("type") == "json_schema":
+        inner = given.get("json_schema", given)
+        if not isinstance(inner, Mapping) or not isinstance(inner.get("schema"), Mapping):
+            raise TypeError("response_format of type 'json_schema' has a 'json_schema' with 'name' and 'schema'")
     if given in (None, "json", "text") or isinstance(given, Mapping) or hasattr(given, "model_json_schema"):
         return given
     raise TypeError(

@@ -24,6 +24,7 @@ class Chunk(NamedTuple):
     The last one has a `finish_reason` and carries `usage` and `tool_calls` for the whole; `model_id` of the first and
     the last says who speaks, `raw_finish` is the provider's own word, `upstream_model` the provider's own name for the
     model. Where another model goes on with a broken stream, its first chunk and the last one name it in `resumed_by`.
+    `signature` is the provider's seal on the reasoning so far.
     """
 
     text: str = ""
@@ -37,6 +38,7 @@ class Chunk(NamedTuple):
     refusal: str = ""
     response: ChatResponse | None = None
     resumed_by: str | None = None
+    signature: str = ""
 
     def __str__(self) -> str:
         return self.text

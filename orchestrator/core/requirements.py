@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.info import CAPABILITIES, PROVIDER_ALIASES, capability_name
@@ -69,8 +70,7 @@ class Requirements:
 
     def __post_init__(self) -> None:
         # worked out once: every choice looks its needs up by it
-        facts = tuple(getattr(self, name) for name in self.__slots__ if name != "_hash")
-        object.__setattr__(self, "_hash", hash(facts))
+        object.__setattr__(self, "_hash", hash(_all_of(self)))
 
     def __hash__(self) -> int:
         return self._hash
@@ -78,18 +78,15 @@ class Requirements:
     @classmethod
     def of(cls, **wanted: Any) -> Requirements:
         """Requirements from keywords; an unknown name or an absurd number is a TypeError or ValueError at once."""
-        for name in wanted:
-            if name not in REQUIREMENT_NAMES:
-                raise TypeError(f"unknown requirement {name!r}; {did_you_mean(name, REQUIREMENT_NAMES)}")
-        return cls(**{name: _READERS[name](name, value) for name, value in wanted.items() if value is not None})
+        return cls(**_read(wanted))
 
     @classmethod
     def for_chat(cls, **wanted: Any) -> Requirements:
         """The same for a prompt: what is known to write no text is left out, unless embeddings are asked for."""
         if not wanted:
             return ANY_CHAT
-        needs = cls.of(**wanted)
-        return needs if "embeddings" in needs.capabilities else replace(needs, implied=_CHAT)
+        read = _read(wanted)
+        return cls(**read, implied=frozenset() if "embeddings" in read.get("capabilities", ()) else _CHAT)
 
     @property
     def is_live(self) -> bool:
@@ -98,8 +95,17 @@ class Requirements:
 
 
 _CHAT = frozenset({"text_generation"})
+_all_of = attrgetter(*(one.name for one in fields(Requirements) if one.compare))
 ANY = Requirements()
 ANY_CHAT = Requirements(implied=_CHAT)
+
+
+def _read(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Each requirement in its own form; None asks for nothing."""
+    for name in wanted:
+        if name not in REQUIREMENT_NAMES:
+            raise TypeError(f"unknown requirement {name!r}; {did_you_mean(name, REQUIREMENT_NAMES)}")
+    return {name: _READERS[name](name, value) for name, value in wanted.items() if value is not None}
 
 
 def _names(name: str, value: Any) -> frozenset[str]:
@@ -162,7 +168,7 @@ def estimate_tokens(text: str) -> int:
     """
     length = len(text)
     if text.isascii():
-        return max(1, math.ceil(length / 3.6))
+        return math.ceil(length / 3.6) or 1
     narrow = sum(char < "\u0250" for char in text)
     return max(1, math.ceil(narrow / 3.6 + (length - narrow) / 1.2))
 
@@ -208,14 +214,18 @@ def _room(request: Request, wanted: Requirements) -> dict[str, Any]:
 
 def prompt_tokens(request: Request) -> int:
     """Tokens of everything that is asked, estimated."""
-    if len(request.messages) == 1:
-        return estimate_tokens(request.messages[0].text)
-    return sum(estimate_tokens(message.text) for message in request.messages)
+    messages = request.messages
+    if len(messages) == 1 and isinstance(words := messages[0].content, str):
+        return estimate_tokens(words)
+    return sum(estimate_tokens(message.text) for message in messages)
 
 
 def most_output_tokens(request: Request) -> int | None:
     """The caller's own bound on the answer, if there is one."""
-    most = request.params.get("max_tokens") or request.params.get("max_completion_tokens")
+    params = request.params
+    if not params:
+        return None
+    most = params.get("max_tokens") or params.get("max_completion_tokens")
     return most if isinstance(most, int) and most > 0 else None
 
 

@@ -14,6 +14,8 @@ from orchestrator.integrations.service import Service
 
 __all__ = ["AnthropicModel"]
 
+_COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking")
+
 
 class AnthropicModel(HTTPModel):
     """A model of Anthropic.
@@ -37,7 +39,7 @@ class AnthropicModel(HTTPModel):
         line = self._line or self._connect()
         request = Request.of(prompt, **params)
         body = line.dialect.encode(request, line.model, stream=False)
-        counted = {key: body[key] for key in ("model", "messages", "system", "tools", "tool_choice") if key in body}
+        counted = {key: body[key] for key in _COUNTED if key in body}
         url = line.url("messages/count_tokens")
         try:
             answer = await line.ask(url, strict_json.dumps(counted), lambda: self._private(request))

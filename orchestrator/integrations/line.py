@@ -113,9 +113,9 @@ class Line:
         try:
             response = await self._open(strict_json.dumps(self.dialect.encode(request, self.model, stream=True)))
             if response.status != 200:
-                raise self._failed(await transport.body_of(response, self._provider), private())
+                raise self._failed(await self._rest(response), private())
             if _is_whole(response):
-                reply = self.dialect.decode(self._value(await transport.body_of(response, self._provider)))
+                reply = self.dialect.decode(self._value(await self._rest(response)))
                 yield last_chunk(reply, reply.text)
                 return
             framing = self.dialect.framing()
@@ -142,7 +142,7 @@ class Line:
         over = False
         try:
             if response.status != 200:
-                raise self._failed(await transport.body_of(response, self._provider), ())
+                raise self._failed(await self._rest(response), ())
             framing = LineFraming()
             while data := await transport.next_bytes(response, self._limits.first_byte_s, self._provider):
                 for line in framing.feed(data):
@@ -167,6 +167,9 @@ class Line:
                 raise self._hung_up() from None
         self._warm, self.told = True, response.headers
         return response
+
+    async def _rest(self, response: ClientResponse) -> transport.Answer:
+        return await transport.body_of(response, self._limits, self._provider)
 
     async def _more(self, response: ClientResponse, reader: StreamReader, patience: Patience) -> bytes:
         """The next bytes; a road that breaks after the answer's end does no harm, before it cuts the stream."""

@@ -10,15 +10,28 @@ from orchestrator.integrations.retry_hints import MAX_HINT_S, seconds_until
 
 __all__ = ["Allowance", "Allowances", "allowances"]
 
-_LIMIT, _REMAINING, _RESET = "limit", "remaining", "reset"
+
+class _Names(NamedTuple):
+    """The three headers that tell about one limit."""
+
+    remaining: str
+    limit: str
+    reset: str
+
+
+def _families(*patterns: str) -> tuple[_Names, ...]:
+    """Put together once: every reply is searched for them."""
+    return tuple(_Names(*map(pattern.format, _Names._fields)) for pattern in patterns)
+
+
 # the first family of names that tells what remains is the one that counts
-_REQUESTS = (
+_REQUESTS = _families(
     "x-ratelimit-{}-requests",  # OpenAI, Azure, Groq, xAI
     "anthropic-ratelimit-requests-{}",
     "x-ratelimit-{}-req-minute",  # Mistral
     "x-ratelimit-{}",  # Together
 )
-_TOKENS = (
+_TOKENS = _families(
     "x-ratelimit-{}-tokens",
     "anthropic-ratelimit-tokens-{}",  # the tightest of its token limits
     "anthropic-ratelimit-input-tokens-{}",
@@ -62,19 +75,21 @@ def allowances(headers: Mapping[str, str]) -> Allowances:
     return Allowances(_first(headers, _REQUESTS), _first(headers, _TOKENS))
 
 
-def _first(headers: Mapping[str, str], families: tuple[str, ...]) -> Allowance | None:
-    for family in families:
-        remaining = _count(headers.get(family.format(_REMAINING)))
+def _first(headers: Mapping[str, str], families: tuple[_Names, ...]) -> Allowance | None:
+    for names in families:
+        remaining = _count(headers.get(names.remaining))
         if remaining is not None:
-            reset_s = seconds_until(headers.get(family.format(_RESET)), headers)
+            reset_s = seconds_until(headers.get(names.reset), headers)
             sane = reset_s is not None and 0 < reset_s <= MAX_HINT_S  # some send a date in milliseconds
-            return Allowance(_count(headers.get(family.format(_LIMIT))), remaining, reset_s if sane else None)
+            return Allowance(_count(headers.get(names.limit)), remaining, reset_s if sane else None)
     return None
 
 
 def _count(value: str | None) -> float | None:
+    if value is None:
+        return None
     try:
-        count = math.nan if value is None else float(value)
+        count = float(value)
     except ValueError:
         return None
     return count if 0 <= count < math.inf else None

@@ -69,10 +69,13 @@ class Limits(NamedTuple):
 
     @classmethod
     def of(cls, *, first_byte_s: float, gap_s: float, connect_s: float = 5.0, private: bool = False) -> Limits:
-        """There is no total, deadlines belong to the caller; `connect_s` includes finding the name and TLS."""
+        """There is no total, deadlines belong to the caller; `connect_s` includes finding the name and TLS.
+
+        Silence is watched here and not by aiohttp, which sets a timer of its own for every read.
+        """
         from aiohttp import ClientTimeout
 
-        timeout = ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s, sock_read=first_byte_s)
+        timeout = ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s, sock_read=None)
         return cls(timeout, first_byte_s, gap_s, private)
 
 
@@ -82,9 +85,7 @@ async def exchange(
     """One request, one reply read whole: POST with a body, GET without; `fresh` on a new connection."""
     try:
         async with await _asked(url, headers, body, limits, fresh=fresh) as response:
-            if response.status == 200:
-                return Answer(200, response.headers, await _whole_body(response, MAX_BODY, provider))
-            return Answer(response.status, response.headers, await _head_of_body(response))
+            return await _answer(response, limits, provider)
     except Exception as fault:  # noqa: BLE001 - every failure of the road, in our terms
         raise _explained(fault, provider, url.host or "") from _shown_cause(fault)
 
@@ -129,12 +130,10 @@ async def let_go(response: ClientResponse, *, over: bool) -> None:
         response.close()
 
 
-async def body_of(response: ClientResponse, provider: str) -> Answer:
+async def body_of(response: ClientResponse, limits: Limits, provider: str) -> Answer:
     """The rest of an opened reply, read whole."""
     try:
-        if response.status == 200:
-            return Answer(200, response.headers, await _whole_body(response, MAX_BODY, provider))
-        return Answer(response.status, response.headers, await _head_of_body(response))
+        return await _answer(response, limits, provider)
     except Exception as fault:  # noqa: BLE001 - every failure of the road, in our terms
         raise _explained(fault, provider, response.url.host or "", began=True) from _shown_cause(fault)
 
@@ -145,7 +144,7 @@ async def next_bytes(response: ClientResponse, limit_s: float, provider: str) ->
     A cut that TCP reported raises `ProviderConnectionError`.
     """
     try:
-        async with asyncio.timeout(limit_s):
+        with SYSTEM_CLOCK.timeout(limit_s):
             return await response.content.readany()
     except TimeoutError:
         raise ProviderTimeoutError(f"{provider} went silent in the middle of a stream") from None
@@ -157,31 +156,40 @@ def _payload(body: bytes | None) -> Any:
     return body if body is None or len(body) < _LARGE else io.BytesIO(body)
 
 
-async def _whole_body(response: ClientResponse, limit: int, provider: str) -> bytes:
-    """The body, in one read where its length is known beforehand, else counted while it unfolds."""
-    length = response.content_length
-    if length is not None and length <= limit and "Content-Encoding" not in response.headers:
-        return await response.read()
+async def _answer(response: ClientResponse, limits: Limits, provider: str) -> Answer:
+    read = _whole_body(response, limits, provider) if response.status == 200 else _head_of_body(response, limits)
+    return Answer(response.status, response.headers, await read)
+
+
+async def _whole_body(response: ClientResponse, limits: Limits, provider: str) -> bytes:
+    """The body, counted while it unfolds."""
     pieces: list[bytes] = []
     size = 0
-    async for piece in response.content.iter_any():
+    while not response.content.at_eof():
+        piece = await _piece(response, limits)
         size += len(piece)
-        if size > limit:
+        if size > MAX_BODY:
             response.close()
-            raise MalformedResponseError(f"the reply of {provider} is longer than {limit} bytes")
+            raise MalformedResponseError(f"the reply of {provider} is longer than {MAX_BODY} bytes")
         pieces.append(piece)
     return b"".join(pieces)
 
 
-async def _head_of_body(response: ClientResponse) -> bytes:
+async def _head_of_body(response: ClientResponse, limits: Limits) -> bytes:
     """The first 64 KiB of an error's body: more is no explanation."""
     pieces = bytearray()
-    async for piece in response.content.iter_any():
-        pieces += piece
+    while not response.content.at_eof():
+        pieces += await _piece(response, limits)
         if len(pieces) >= MAX_ERROR_BODY:
             response.close()
             break
     return bytes(pieces[:MAX_ERROR_BODY])
+
+
+async def _piece(response: ClientResponse, limits: Limits) -> bytes:
+    """What has come of the body, or comes next; TimeoutError when nothing does."""
+    with SYSTEM_CLOCK.timeout(limits.first_byte_s):
+        return await response.content.readany()
 
 
 def _shown_cause(fault: Exception) -> Exception | None:

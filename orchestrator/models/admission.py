@@ -89,8 +89,18 @@ class Admission:
             return FREE
         with self._lock:
             now = self._clock.monotonic()
-            entrance = self._entrance(model, now)
-            return None if entrance.room else entrance.enter(request, now, pressing=pressing)
+            if entrance is None:
+                entrance = self._entrance(model, now)
+            else:
+                entrance.own.follow(model.info.constraints, now)
+            queued = self._queues.busy and entrance.room
+            return None if queued else entrance.enter(request, now, pressing=pressing)
+
+    def queues_alone_hold(self, models: Iterable[Model], request: Request) -> bool:
+        """True when one of these models would take this request if nobody waited before it, whatever was learned."""
+        with self._lock:
+            now = self._clock.monotonic()
+            return any(self._entrance(model, now).is_free(request, now) for model in models)
 
     def retry_after_s(self, model: Model, request: Request) -> float:
         """Seconds after which it is worth asking again."""
@@ -130,14 +140,16 @@ class Admission:
         """
         entrance = permit.entrance
         if entrance is None:
-            if outcome is not None and outcome.error is not None and asks_for_less(outcome):
+            if outcome is not None and outcome.error is not None and asks_for_less(outcome, model.metrics.latency_p50):
                 self._narrow(model, outcome.error)
             return
         with self._lock:
             now = self._clock.monotonic()
             entrance.leave(permit, outcome, now)
-            self._read_headers(entrance, model, now)
-            self._queues.freed(entrance, now)
+            if (headers := model.rate_headers) is not None:
+                _heed(headers, entrance, now)
+            if self._queues.busy:
+                self._queues.freed(entrance, now)
 
     def cancel(self, permit: Permit) -> None:
         """The call was never sent: everything goes back."""
@@ -147,7 +159,8 @@ class Admission:
         with self._lock:
             now = self._clock.monotonic()
             entrance.undo(permit, now)
-            self._queues.freed(entrance, now)
+            if self._queues.busy:
+                self._queues.freed(entrance, now)
 
     async def _has_turn(self, ticket: Ticket, ends_at: float) -> bool:
         """Wait until something happens to this ticket, or until it is worth trying again."""
@@ -189,7 +202,7 @@ class Admission:
             limits.max_concurrent_requests is not None
             or limits.max_requests_per_minute is not None
             or limits.max_tokens_per_minute is not None
-            or model.provider in self._limits
+            or (bool(self._limits) and model.provider in self._limits)
         )
 
     def _entrance(self, model: Model, now: float) -> Entrance:
@@ -220,18 +233,16 @@ class Admission:
             now = self._clock.monotonic()
             self._entrance(model, now).heed(error, max(1, model.metrics.in_flight), 0, now)
 
-    @staticmethod
-    def _read_headers(entrance: Entrance, model: Model, now: float) -> None:
-        if entrance.own.rates is None and entrance.account is None:
-            return
-        headers = model.rate_headers
-        if headers is None or all(bounds.rates is None or bounds.told is headers for bounds in entrance.bounds):
-            return
-        from orchestrator.integrations.rate_headers import allowances
 
-        told = allowances(headers)
-        for bounds in entrance.bounds:
-            bounds.correct(headers, told, now)
+def _heed(headers: Mapping[str, str], entrance: Entrance, now: float) -> None:
+    """Take the provider's word for what is left, once for every reply."""
+    if all(bounds.rates is None or bounds.told is headers for bounds in entrance.bounds):
+        return
+    from orchestrator.integrations.rate_headers import allowances
+
+    told = allowances(headers)
+    for bounds in entrance.bounds:
+        bounds.correct(headers, told, now)
 
 
 def _traffic(entrance: Entrance, now: float) -> Traffic:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from difflib import get_close_matches
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelService", "split_wanted"]
 
 _USE_REGISTRY: Any = object()
+Answering = Coroutine[Any, Any, ChatResponse]
 
 
 class ModelService:
@@ -97,24 +98,30 @@ class ModelService:
 
     # the road
 
-    async def call(self, model: Model, request: Request) -> ChatResponse:
+    # each gives the coroutine that answers, to be awaited at once: where thousands wait, a frame each is memory
+
+    def call(self, model: Model, request: Request) -> Answering:
         """This very model's answer; its passing failures are retried, others are not asked."""
-        return await self._recalled(_question(request, only=model))
+        return self._recalled(_question(request, only=model))
 
-    async def generate(
-        self, request: Request, wanted: Mapping[str, Any], objective: ObjectiveLike = None
-    ) -> ChatResponse:
+    def generate(self, request: Request, wanted: Mapping[str, Any], objective: ObjectiveLike = None) -> Answering:
         """The answer of the best model that meets the requirements; on failure of the next best."""
-        return await self._recalled(_question(request, wanted=wanted, objective=Objective.of(objective)))
+        return self._recalled(_question(request, wanted=wanted, objective=Objective.of(objective)))
 
-    def _recalled(self, question: Question) -> Awaitable[ChatResponse]:
+    def _recalled(self, question: Question) -> Answering:
+        if self.observers:
+            return self.observers.answer(question.request, partial(self._looked_up, question))
+        return self._looked_up(question)
+
+    def _looked_up(self, question: Question) -> Answering:
+        patience_s = question.deadline_s or self.deadline_s
+        return self.registry.recall.answer(question, partial(self._asked, question), patience_s=patience_s)
+
+    def _asked(self, question: Question) -> Answering:
         registry = self.registry
         if registry.judge is None and not registry.contexts.awaits:
-            ask = lambda: answer(registry, question.request, self._route(question))  # noqa: E731 - a frame less
-        else:
-            ask = lambda: self._considered(question)  # noqa: E731 - likewise
-        found = registry.recall.answer(question, ask, patience_s=question.deadline_s or self.deadline_s)
-        return self.observers.answer(question.request, found) if self.observers else found
+            return answer(registry, question.request, self._route(question))
+        return self._considered(question)
 
     async def _considered(self, question: Question) -> ChatResponse:
         """The answer where a decision needs more than what is at hand: an embedding before it, a judge after it."""
@@ -199,8 +206,8 @@ class ModelService:
         async def ask(new: Sequence[str], rest: dict[str, Any]) -> Embeddings:
             return await embeddings(self.registry, model, new, rest, self._route(question), asked=question.request)
 
-        found = self.registry.recall.embed(model, texts, params, ask, tenant=tenant)
-        return await (self.observers.answer(question.request, found, "embeddings") if self.observers else found)
+        found = partial(self.registry.recall.embed, model, texts, params, ask, tenant=tenant)
+        return await (self.observers.answer(question.request, found, "embeddings") if self.observers else found())
 
 
 def _limit(name: str, value: Any, kind: Any) -> Any:
@@ -239,6 +246,8 @@ def split_wanted(keywords: dict[str, Any]) -> tuple[dict[str, Any], dict[str, An
     Traceback (most recent call last):
     TypeError: 'max_costs' is neither a requirement nor a parameter; did you mean 'max_cost'?
     """
+    if not keywords:
+        return keywords, {}
     wanted: dict[str, Any] = {}
     params: dict[str, Any] = {}
     for name, value in keywords.items():

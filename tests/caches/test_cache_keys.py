@@ -31,7 +31,7 @@ questions = st.fixed_dictionaries(
     {"prompt": texts},
     optional={
         "system": texts,
-        "tenant": texts,
+        "tenant": st.text(min_size=1, max_size=20),
         "temperature": st.floats(0, 2),
         "tools": st.just([TOOL]),
         "tool_choice": texts,

@@ -351,6 +351,25 @@ async def test_equal_questions_of_two_processes_are_one(redis_server):
     assert {answer.text for answer in answers} == {"Paris"}
 
 
+async def test_an_empty_replica_makes_no_more_calls_than_there_are_processes(redis_server):
+    """Whatever Redis has forgotten, leases too, each process still asks once."""
+    upstream = Upstream(held=True)
+    async with leasing(redis_server.port) as one, leasing(redis_server.port) as other:
+        key = one.key_of(Echo(), Request.of("Hello"))
+        tasks = [asyncio.ensure_future(cache.answer(key, upstream)) for cache in (one, other) * 10]
+        async with asyncio.timeout(10):
+            for calls in (1, 2):
+                while upstream.calls < calls:  # noqa: ASYNC110 - who looks for a lease tells nobody
+                    await asyncio.sleep(0.01)
+                redis_server.command("FLUSHALL")
+        tasks += [asyncio.ensure_future(cache.answer(key, upstream)) for cache in (one, other) * 10]
+        await asyncio.sleep(0.1)
+        upstream.gate.set()
+        answers = await asyncio.gather(*tasks)
+    assert upstream.calls == 2
+    assert {answer.text for answer in answers} == {"Paris"}
+
+
 async def test_work_longer_than_the_lease_keeps_it(redis_server):
     """The holder renews; nobody else starts."""
     upstream = Upstream(held=True)
@@ -372,6 +391,51 @@ async def test_the_lease_of_a_dead_holder_runs_out(redis_server):
         assert await dead.lease(key, 0.2)
         await dead.close()
         assert (await cache.answer(key, Upstream())).cached is None
+
+
+async def lease_of_its_own(store, key):
+    """Ask until the lease is to be had; fails where nobody gives it back."""
+    async with asyncio.timeout(10):
+        while not (token := await store.lease(key, 60)):  # noqa: ASYNC110 - another connection gives it back
+            await asyncio.sleep(0.01)
+    return token
+
+
+async def test_a_caller_that_leaves_while_its_lease_is_on_the_way_leaves_none_behind(redis_server, monkeypatch):
+    """Redis has granted it and the answer has not come: it is given back behind the caller's back."""
+    store = RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=5.0, write_limit_s=5.0)
+    client, granted = store._line().client, asyncio.Event()
+    ask = client.set
+
+    async def answered_too_late(*words, **options):
+        await ask(*words, **options)
+        granted.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as held_up:
+        held_up.setattr(client, "set", answered_too_late)
+        leaving = asyncio.create_task(store.lease("k", 60))
+        await granted.wait()
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+    assert await lease_of_its_own(store, "k")
+    await store.close()
+
+
+async def test_a_caller_that_leaves_while_it_gives_its_lease_back_gives_it_back(redis_server):
+    """And one that leaves while others' entries are written does not stop the writing."""
+    store = RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=5.0, write_limit_s=5.0)
+    token = await lease_of_its_own(store, "k")
+    store.put("entry", b"value", 60.0)
+    for leaving in (store.release("k", token), store.flush()):
+        task = asyncio.ensure_future(leaving)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert await lease_of_its_own(store, "k")
+    await store.flush()
+    assert await store.read("entry") == b"value"
+    await store.close()
 
 
 async def test_nobody_gives_back_another_s_lease(redis_server):

@@ -29,6 +29,7 @@ class Twin:
         self.row = []  # True for an answer, False for a failure
         self.flying = []
         self.relapses, self.pauses, self.well_since, self.earned = 0, 0, None, 0
+        self.broken = False  # what it is on trial for: failures, or a limit
 
     def step(self, moment):
         return int(moment // (RULES.window_s / 10))
@@ -76,13 +77,15 @@ class Twin:
         if self.state in ("recovering", "unhealthy") and not late:
             self.earned += 1
         if self.state == "unknown" or (self.state in ("recovering", "unhealthy") and self.earned >= 2 and not late):
-            self.ramping = self.state != "unknown"
+            self.ramping = self.state != "unknown" and self.broken
             self.well_since, self.opened, self.until, self.pauses = now, None, 0.0, 0
             if self.ramping:
                 self.started, self.failed = [], []
             self.go("healthy")
 
     def limit(self, now, told_s):
+        if told_s is None and now < self.until:
+            return
         if told_s is None:
             told_s, self.pauses = min(2.0**self.pauses, 60.0), self.pauses + 1
         self.until = max(self.until, now + min(told_s, 3600.0))
@@ -100,6 +103,7 @@ class Twin:
             return True
         if now < self.until:
             return False
+        self.broken = self.state == "unhealthy"
         self.earned, self.flying = 0, []
         self.go("recovering")
         return True

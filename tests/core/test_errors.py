@@ -5,6 +5,8 @@ import pickle
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from orchestrator import errors
 from orchestrator.api import exceptions
@@ -18,8 +20,13 @@ from orchestrator.errors import (
     NoEligibleModelsError,
     OrchestratorError,
     ProviderAPIError,
+    did_you_mean,
 )
 
+MANY_NAMES = [
+    f"{('openai', 'acme', 'meta')[place % 3]}/{('gpt', 'llama', 'mix', 'pro')[place % 4]}-{place * 7919 % 1_000_003}"
+    for place in range(10_000)
+]
 CLASSES = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, OrchestratorError)]
 CALL_FAILURES = [c for c in CLASSES if issubclass(c, ProviderAPIError)]
 
@@ -81,6 +88,24 @@ def test_a_missing_id_comes_with_its_neighbours():
     """The message names the value and what was probably meant."""
     assert str(ModelNotFoundError.named("gpt4", ["gpt-4"])) == "no model 'gpt4' is registered; did you mean 'gpt-4'?"
     assert "known: none" in str(ModelNotFoundError.named("x", []))
+
+
+@settings(max_examples=25, deadline=None)
+@given(place=st.integers(0, 9_999), at=st.integers(0, 30), typo=st.sampled_from(["", "x", "xy"]))
+def test_a_misspelt_name_is_found_among_ten_thousand(place, at, typo):
+    """A letter left out, changed or doubled, in any place: the name that was meant is among those suggested."""
+    meant = MANY_NAMES[place]
+    at = min(at, len(meant) - 1)
+    assert repr(meant) in did_you_mean(meant[:at] + typo + meant[at + 1 :], MANY_NAMES)
+
+
+def test_few_names_are_compared_letter_by_letter(monkeypatch):
+    """However many there are and however long the unknown one is: comparing letters takes longest."""
+    compared = []
+    monkeypatch.setattr(errors, "get_close_matches", lambda name, known, **_: compared.append((name, known)) or [])
+    assert did_you_mean("model" * 100_000, MANY_NAMES).startswith(f"known: {MANY_NAMES[0]!r}")
+    ((name, known),) = compared
+    assert len(known) <= 200 >= len(name)
 
 
 def test_no_eligible_model_lists_every_reason():

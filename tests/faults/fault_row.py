@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from orchestrator.errors import Toll
 from orchestrator.testing.faults import Fault
@@ -16,6 +16,15 @@ NOTHING, STRIKE, PAUSE, KEY, GONE = Toll.NOTHING, Toll.STRIKE, Toll.PAUSE, Toll.
 PROMPT = "canary: what do Acme and Initech plan for May?"
 FIRST_BYTE_S = 0.25  # the limit of the faulty model where it is what ends the call; 30 s everywhere else
 Limit = Literal["at once", "connect", "first byte", "gap", "deadline"]
+
+
+class Proven(NamedTuple):
+    """A fault that is no reply of a server: what becomes of it in words, and the test that shows it."""
+
+    number: int
+    fault: str
+    says: str
+    proof: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from fault_row import Proven
 
-__all__ = ["ELSEWHERE", "Proven"]
-
-
-class Proven(NamedTuple):
-    """A fault that is no reply of a server: what becomes of it in words, and the test that shows it."""
-
-    number: int
-    fault: str
-    says: str
-    proof: str
-
+__all__ = ["LOAD"]
 
 # fmt: off
-ELSEWHERE = [
+LOAD = [
     Proven(65, "vectors: wrong count, order, length, NaN, an index twice", "ordered by index; else `malformed_response`", "faults/test_fault_lists.py::test_vectors_that_do_not_fit_the_texts_are_a_fault"),
     Proven(66, 'list of models: empty, 10^5 entries, duplicates, no ids, price "-1"', "what is no model is left out and counted, the rest stays", "faults/test_fault_lists.py::test_a_list_of_models_is_read_as_far_as_it_makes_sense"),
     Proven(19, "every provider out of reach within two seconds", "it is our own network: no model is blamed, the next call tries again", "models/test_local_network.py::test_over_real_sockets"),
@@ -40,5 +30,11 @@ ELSEWHERE = [
     Proven(97, "a reload with a bad file", "the old settings stay", "settings/test_reloading.py::test_a_bad_file_changes_nothing"),
     Proven(98, "a plug-in raises", "a failure with its name; routing goes on", "models/test_health.py::test_a_health_check_that_raises_is_a_failure_with_its_name"),
     Proven(98, "a plug-in blocks the event loop for a second", "health says so (`health.loop_lag`); nobody is blamed, calls go on", "reliability/test_blocked_loop.py::test_a_plug_in_that_holds_the_loop_up_is_seen_and_nobody_is_blamed"),
+    Proven(99, "the collector of spans is down", "the queue is bounded, what does not fit is dropped, nobody waits", "telemetry/test_exporting.py::test_a_collector_that_is_down_costs_no_request"),
+    Proven(99, "an exporter raises", "logged, not felt", "telemetry/test_exporting.py::test_an_exporter_that_raises_costs_no_request"),
+    Proven(100, "a body over the limit; JSON that is none", "413; 400 that says what is wrong", "gateway/test_requests.py::test_a_body_over_the_limit_is_refused_with_413"),
+    Proven(100, "a client that reads slowly", "holds up its own provider's stream, and nobody else", "gateway/test_streams.py::test_a_client_that_reads_slowly_slows_the_provider_and_nobody_else"),
+    Proven(100, "a slow watcher of the dashboard", "misses frames and starts anew", "gateway/test_dashboard.py::test_a_slow_watcher_misses_frames_and_starts_anew"),
+    Proven(100, "a thousand watchers", "one look for all of them", "gateway/test_dashboard.py::test_a_thousand_watchers_are_one_look"),
 ]
 # fmt: on

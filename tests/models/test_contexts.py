@@ -259,6 +259,8 @@ async def test_near_vectors_stay_near_and_far_ones_far(fake_clock):
     [
         ({}, None),
         ({"expected_quality": 0.7, "benchmarks": {"mmlu": 10}}, 0.7),
+        ({"expected_quality": {"code": 71, "chat": 0.8, "maths": "good"}}, {"code": 0.71, "chat": 0.8}),
+        ({"expected_quality": {"code": "good"}, "benchmarks": {"mmlu": 10}}, 0.1),
         ({"benchmarks": {"mmlu": 80, "gsm8k": 0.9}}, 0.85),
         ({"benchmarks": {"arena_elo": 1_250}}, None),
         ({"benchmarks": {"mmlu": 80, "arena_elo": 1_250, "note": "good", "flag": True}}, 0.8),

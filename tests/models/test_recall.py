@@ -1,6 +1,7 @@
 """The cache on the road: repeats are answered without a call, and nothing is shared that must not be."""
 
 import asyncio
+import tracemalloc
 
 import pytest
 
@@ -50,6 +51,37 @@ async def test_a_repeated_prompt_costs_no_call_and_no_pull(registry, model):
     assert (first.cached, second.cached) == (None, "memory")
     assert (second.text, second.cost_usd, model.asked) == (first.text, 0.0, 1)
     assert registry.selector.statistics()[model.id]["pulls"] == 1
+
+
+class Gated(Counting):
+    """Answers once it is told to."""
+
+    def __init__(self):
+        super().__init__("gated")
+        self.gate = asyncio.Event()
+
+    async def generate_response(self, prompt, **kwargs):
+        await self.gate.wait()
+        return await super().generate_response(prompt, **kwargs)
+
+
+async def test_who_waits_for_an_equal_call_costs_little_memory():
+    """Below 3 kB, the task included: no route, no permit, and no frame that only passes on."""
+    registry, model = ModelRegistry(cache_responses=True), Gated()
+    registry.register_model(model)
+    leader = asyncio.ensure_future(registry.generate_response("q"))
+    await asyncio.sleep(0)
+    tracemalloc.start()
+    try:
+        waiting = [asyncio.ensure_future(registry.generate_response("q")) for _ in range(2_000)]
+        await asyncio.sleep(0)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    model.gate.set()
+    answers = await asyncio.gather(leader, *waiting)
+    assert {answer.text for answer in answers} == {"gated: q"}
+    assert (model.asked, held / 2_000 < 3_000) == (1, True)
 
 
 async def test_equal_calls_under_way_become_one(registry, model):

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from orchestrator.errors import OverloadedError, ProviderAPIError, ServerError
+from orchestrator.errors import OverloadedError, ProviderAPIError, RateLimitError, ServerError
 from orchestrator.integrations import OpenAIModel
 from orchestrator.integrations.transport import close_sessions
 from orchestrator.models.model_registry import ModelRegistry
@@ -89,6 +89,30 @@ async def test_models_that_are_full_as_well_as_down_are_not_asked_more_often(out
             return_exceptions=True,
         )
     assert sum(outage.requests.values()) <= 1_100
+
+
+@pytest.mark.parametrize("after_s", [0, 1])
+@pytest.mark.parametrize("at_once", [1, 20])
+async def test_who_is_told_when_to_come_again_multiplies_no_outage_either(registry, scripted, at_once, after_s):
+    """A lone model refuses for minutes and says "in a second" each time: 1.1 requests a call, as with any outage."""
+    model = registry.register_model(scripted("a", [RateLimitError("slow down", retry_after_s=after_s)] * 9999))
+    for _ in range(200 // at_once):
+        calls = [asyncio.create_task(model.generate_response("hi")) for _ in range(at_once)]
+        while not all(call.done() for call in calls):
+            await registry.clock.advance(1)
+        assert {type(call.exception()) for call in calls} == {RateLimitError}
+    assert model.asked <= 200 * 1.1
+
+
+async def test_a_rate_limit_that_passes_costs_nobody_an_answer(registry, scripted):
+    """Twenty at once are told to come in a second: one goes first then, and when it is answered all are."""
+    model = registry.register_model(scripted("a", [RateLimitError("slow down", retry_after_s=1)] * 22))
+    calls = [asyncio.create_task(model.generate_response("hi")) for _ in range(20)]
+    await registry.clock.advance(2.5)
+    assert model.asked == 22, "one a second is refused, nobody else asks"
+    await registry.clock.advance(1)
+    assert sorted([len((await call).attempts) for call in calls]) == [2] * 18 + [3] * 2
+    assert model.asked == 22 + 20
 
 
 async def test_one_dead_model_costs_nobody_an_answer(registry, scripted):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from orchestrator.core.clock import SYSTEM_CLOCK
-from orchestrator.errors import CapacityError, RateLimitError
+from orchestrator.errors import CapacityError, OverloadedError, RateLimitError, ServerError
 from orchestrator.integrations.openai_model import OpenAIModel
 from orchestrator.models.model_registry import ModelRegistry
 from orchestrator.testing import EmulatedModel, Emulator
@@ -153,7 +153,7 @@ async def test_streams_and_embeddings_keep_the_limits_too(registry, streaming):
 
 
 async def test_a_model_that_refuses_gets_fewer_calls_at_once_and_others_more(registry, scripted):
-    """Eight at once were too many for a: the next round it gets five, and b the rest."""
+    """Eight at once were too many for a: one call goes first, and once it is answered five may go, the rest to b."""
     gate = asyncio.Event()
 
     async def refuse():
@@ -166,10 +166,50 @@ async def test_a_model_that_refuses_gets_fewer_calls_at_once_and_others_more(reg
     gate.set()
     found = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(error) for error in found} == {RateLimitError}
-    assert registry.admission.snapshot()[0].limit == 5
+    assert registry.admission.snapshot()[0].limit == 1
     await registry.clock.advance(1)
     registry.register_model(scripted("b"))
     assert (await a.generate_response("hi")).text
+    assert registry.admission.snapshot()[0].limit == 5
+
+
+async def test_who_does_not_wait_is_turned_away_by_the_users_limits_alone(registry, scripted):
+    """At a limit that was learnt it stands in the queue behind those who wait, and overtakes nobody."""
+    gate = asyncio.Event()
+    model = registry.register_model(scripted("a", [OverloadedError("full"), gate.wait]))
+    with pytest.raises(OverloadedError):
+        await model.generate_response("hi", max_attempts=1)
+    first = asyncio.create_task(model.generate_response("hi"))
+    await turns()
+    waits = asyncio.create_task(model.generate_response("hi", wait_for_capacity=True))
+    await turns()
+    assert traffic(registry) == {"a": (1, 1)}
+    does_not = asyncio.create_task(model.generate_response("hi"))
+    await turns()
+    assert traffic(registry) == {"a": (1, 2)}
+    gate.set()
+    assert [(await call).model_id for call in (first, waits, does_not)] == ["a"] * 3
+    assert traffic(registry) == {"a": (0, 0)}
+
+
+async def test_who_had_to_wait_fails_over_like_everybody(registry, scripted):
+    """That all were full when it came is no reason not to ask the other when the first fails."""
+    gates = {name: asyncio.Event() for name in "ab"}
+    for name, gate in gates.items():
+        steps = [gate.wait, ServerError("x")] if name == "a" else [gate.wait]
+        registry.register_model(scripted(name, steps, constraints={"max_concurrent_requests": 1}))
+    inside = [asyncio.create_task(registry[name].generate_response("hi")) for name in "ab"]
+    await turns()
+    waits = asyncio.create_task(registry.generate_response("hi", wait_for_capacity=True))
+    await turns()
+    assert traffic(registry) == {"a": (1, 1), "b": (1, 1)}
+    for gate in gates.values():
+        gate.set()
+        await turns()
+    response = await waits
+    assert [attempt.error_type for attempt in response.attempts] == ["server", None]
+    assert response.model_id == "b"
+    await asyncio.gather(*inside)
 
 
 @pytest.mark.parametrize("number", [1, 2], ids=["the only model", "both models"])

@@ -57,17 +57,23 @@ class Asking:
             return hit
         if self._semantic is not None and asked is not None:
             fetch = self._by_meaning(self._semantic, key, fetch, asked, rater)
-        started = self._now()
-        try:
-            flight = _flight(key, patience_s)
-            landed = await self._flights.run(flight, self._look_further, key, fetch, tags, rater, patience_s=patience_s)
-        except ImpatientError as late:
-            raise ProviderTimeoutError(f"an equal request under way took longer than {patience_s} s") from late
-        if not landed.shared:
-            return landed.value
+        seat = self._flights.seat((key, patience_s), patience_s)
+        if seat is not None:
+            started = self._now()
+            try:
+                with seat:
+                    await seat.future
+            except ImpatientError as late:
+                raise ProviderTimeoutError(f"an equal request under way took longer than {patience_s} s") from late
+            if not seat.leads:
+                return self._joined(seat.landed(), self._now() - started, rater)
+        # only those join it who wait as long, since its deadline is its caller's
+        return await self._flights.lead((key, patience_s), self._look_further(key, fetch, tags, rater))
+
+    def _joined(self, response: ChatResponse, latency_s: float, rater: Rater | None) -> ChatResponse:
         self._ledger.joined += 1
-        self._ledger.bought(landed.value.cost_usd, None, None)
-        return gratis(landed.value, level=landed.value.cached or FLIGHT, latency_s=self._now() - started, rater=rater)
+        self._ledger.bought(response.cost_usd, None, None)
+        return gratis(response, level=response.cached or FLIGHT, latency_s=latency_s, rater=rater)
 
     async def _look_further(self, key: str, fetch: Fetch, tags: Sequence[str], rater: Rater | None) -> ChatResponse:
         """What the farther levels have, else what the model says, else an old answer where that is allowed."""
@@ -193,14 +199,9 @@ class Asking:
             if response is not None:
                 self._answers.store(key, response, tags=tags, pieces=pieces_of(broadcast.chunks))
 
-        return self._broadcasts.join(_flight(key, patience_s), open_stream, landed)
+        return self._broadcasts.join((key, patience_s), open_stream, landed)
 
     async def close(self) -> None:
         """End streams nobody finished reading, and let renewals end."""
         await self._broadcasts.stop()
         await asyncio.gather(*self._renewals.values(), return_exceptions=True)
-
-
-def _flight(key: str, patience_s: float | None) -> str:
-    """The name of a call under way: only those join it who wait as long, since its deadline is its caller's."""
-    return key if patience_s is None else f"{key} {patience_s}"

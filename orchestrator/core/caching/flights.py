@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from types import TracebackType
-from typing import Any, Generic, NamedTuple, TypeVar, TypeVarTuple
+from typing import Any, Generic, NamedTuple, Self, TypeVar, TypeVarTuple
 
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
 
-__all__ = ["Flights", "ImpatientError", "Landed"]
+__all__ = ["Flights", "ImpatientError", "Landed", "Seat"]
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -33,7 +33,79 @@ class _Lost(NamedTuple):
 
 
 _LEAD: Any = object()  # handed to a waiting caller: the leader is gone, fly on
-_Waiters = deque["asyncio.Future[Any]"]
+_Name = tuple[asyncio.AbstractEventLoop, Hashable]
+
+
+class _Flight:
+    """A call under way, and those who wait for it."""
+
+    __slots__ = ("_name", "_under_way", "waiters")
+
+    def __init__(self, name: _Name, under_way: dict[_Name, _Flight]) -> None:
+        self.waiters: deque[asyncio.Future[Any]] = deque()
+        self._name = name
+        self._under_way = under_way
+        under_way[name] = self
+
+    def land(self, what: Any) -> None:
+        """Everybody has it."""
+        del self._under_way[self._name]
+        for future in self.waiters:
+            if not future.done():
+                future.set_result(what)
+
+    def hand_over(self) -> None:
+        """The next one leads, if there is any."""
+        while self.waiters:
+            future = self.waiters.popleft()
+            if not future.done():
+                future.set_result(_LEAD)
+                return
+        del self._under_way[self._name]
+
+
+class Seat(Generic[T]):
+    """A caller's place on somebody else's flight: inside `with`, await its `future`; then it `leads`, or has `landed`.
+
+    Each caller has a future of its own, so that one's cancellation is not another's. No coroutine: of thousands who
+    wait, each then costs a frame less.
+    """
+
+    __slots__ = ("_flight", "_limit", "future")
+
+    def __init__(self, flight: _Flight, limit: Any, future: asyncio.Future[Any]) -> None:
+        self._flight = flight
+        self._limit = limit
+        self.future = future
+        flight.waiters.append(future)
+
+    @property
+    def leads(self) -> bool:
+        """True when the leader is gone, and this caller is the next."""
+        return self.future.result() is _LEAD
+
+    def landed(self) -> T:
+        """What the flight brought; raises what it was lost by."""
+        what = self.future.result()
+        if type(what) is _Lost:
+            raise what.error.with_traceback(what.trace)
+        found: T = what
+        return found
+
+    def __enter__(self) -> Self:
+        self._limit.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        future = self.future
+        if error is not None and future.done() and not future.cancelled() and self.leads:
+            self._flight.hand_over()  # just made leader, and gone in the same turn
+        try:
+            self._limit.__exit__(kind, error, trace)
+        except TimeoutError as gone:
+            raise ImpatientError from gone
 
 
 class Flights(Generic[T]):
@@ -46,68 +118,46 @@ class Flights(Generic[T]):
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
-        self._waiting: dict[tuple[asyncio.AbstractEventLoop, str], _Waiters] = {}
+        self._under_way: dict[_Name, _Flight] = {}
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._under_way)
 
     async def run(
         self,
-        key: str,
+        key: Hashable,
         fly: Callable[[*Arguments], Awaitable[T]],
         *arguments: *Arguments,
         patience_s: float | None = None,
     ) -> Landed[T]:
         """The result of `fly(*arguments)`, called by whoever came first."""
-        loop = asyncio.get_running_loop()
-        flight = (loop, key)
-        waiters = self._waiting.get(flight)
-        if waiters is None:
-            waiters = self._waiting[flight] = deque()
-        else:
-            # each caller has a future of its own, so that one's cancellation is not another's
-            future: asyncio.Future[Any] = loop.create_future()
-            waiters.append(future)
-            try:
-                if patience_s is None:
-                    landed = await future
-                else:
-                    with self._clock.timeout(patience_s):
-                        landed = await future
-            except (asyncio.CancelledError, TimeoutError) as gone:
-                if future.done() and not future.cancelled() and future.result() is _LEAD:
-                    self._hand_over(flight, waiters)  # just made leader, and gone in the same turn
-                if isinstance(gone, TimeoutError):
-                    raise ImpatientError from gone
-                raise
-            if landed is not _LEAD:
-                if type(landed) is _Lost:
-                    raise landed.error.with_traceback(landed.trace)
-                return Landed(landed, shared=True)
-        return Landed(await self._lead(flight, waiters, fly(*arguments)), shared=False)
+        seat = self.seat(key, patience_s)
+        if seat is not None:
+            with seat:
+                await seat.future
+            if not seat.leads:
+                return Landed(seat.landed(), shared=True)
+        return Landed(await self.lead(key, fly(*arguments)), shared=False)
 
-    async def _lead(self, flight: tuple[asyncio.AbstractEventLoop, str], waiters: _Waiters, flying: Awaitable[T]) -> T:
+    # the same in its two halves
+
+    def seat(self, key: Hashable, patience_s: float | None = None) -> Seat[T] | None:
+        """A place on the flight that is under way, if there is one; else it is yours to `lead`, at once."""
+        loop = asyncio.get_running_loop()
+        flight = self._under_way.get((loop, key))
+        return None if flight is None else Seat(flight, self._clock.timeout(patience_s), loop.create_future())
+
+    async def lead(self, key: Hashable, flying: Awaitable[T]) -> T:
+        """What the call brings, to all who wait for it."""
+        name = (asyncio.get_running_loop(), key)
+        flight = self._under_way.get(name) or _Flight(name, self._under_way)
         try:
             value = await flying
         except Exception as error:
-            self._land(flight, waiters, _Lost(error, error.__traceback__))
+            flight.land(_Lost(error, error.__traceback__))
             raise
         except BaseException:  # cancelled: nobody else's business
-            self._hand_over(flight, waiters)
+            flight.hand_over()
             raise
-        self._land(flight, waiters, value)
+        flight.land(value)
         return value
-
-    def _land(self, flight: tuple[asyncio.AbstractEventLoop, str], waiters: _Waiters, what: Any) -> None:
-        del self._waiting[flight]
-        for future in waiters:
-            if not future.done():
-                future.set_result(what)
-
-    def _hand_over(self, flight: tuple[asyncio.AbstractEventLoop, str], waiters: _Waiters) -> None:
-        while waiters:
-            future = waiters.popleft()
-            if not future.done():
-                future.set_result(_LEAD)
-                return
-        del self._waiting[flight]

@@ -80,7 +80,7 @@ def key_of(model: Model | None, request: Request, wanted: Mapping[str, Any] | No
             SCHEMA,
             ANY_MODEL if model is None else identity(model),
             tenant,
-            list(map(list, request.messages)),
+            [list(turn if turn.thoughts else turn[:-1]) for turn in request.messages],
             relevant(request.params),
             list(map(list, request.tools)),
             request.tool_choice,

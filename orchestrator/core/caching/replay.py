@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterator
 from types import TracebackType
 
 from orchestrator.core.caching.entries import Found, gratis
@@ -50,7 +50,8 @@ def replayed(found: Found) -> Iterator[Chunk]:
     """A stored answer in the pieces it came in; the last chunk carries usage, tool calls and the whole."""
     response, said, thought = found.response, 0, 0
     for text, reasoning in found.pieces or [[0, len(response.reasoning)], [len(response.text), 0]]:
-        chunk = Chunk(response.text[said : said + text], response.reasoning[thought : thought + reasoning])
+        words, thoughts = response.text[said : said + text], response.reasoning[thought : thought + reasoning]
+        chunk = Chunk(words, thoughts, model_id=response.model_id)
         said, thought = said + text, thought + reasoning
         if chunk.text or chunk.reasoning:
             yield chunk
@@ -145,9 +146,9 @@ class Broadcasts:
     """The streams under way, by key and event loop."""
 
     def __init__(self) -> None:
-        self._running: dict[tuple[asyncio.AbstractEventLoop, str], Broadcast] = {}
+        self._running: dict[tuple[asyncio.AbstractEventLoop, Hashable], Broadcast] = {}
 
-    def join(self, key: str, open_stream: Open, landed: Callable[[Broadcast], None]) -> tuple[Broadcast, bool]:
+    def join(self, key: Hashable, open_stream: Open, landed: Callable[[Broadcast], None]) -> tuple[Broadcast, bool]:
         """The stream of this key, opened if there is none, and whether somebody else had opened it."""
         flight = (asyncio.get_running_loop(), key)
         running = self._running.get(flight)

@@ -99,7 +99,11 @@ def read_token_count(body: Any) -> int | None:
 
 
 def _params(params: Mapping[str, Any]) -> dict[str, Any]:
-    body = renamed({name: value for name, value in params.items() if name not in _UNKNOWN_HERE}, _NAMES)
+    thinking = params.get("thinking")
+    unused = (*_UNKNOWN_HERE, "thinking", *(("reasoning_effort",) if _is_fixed(thinking) else ()))
+    body = renamed({name: value for name, value in params.items() if name not in unused}, _NAMES)
+    if thinking is not None:
+        body["thinking"] = thinking
     if "stop_sequences" in body:
         body["stop_sequences"] = as_list(body["stop_sequences"])
     if "user" in body:
@@ -107,6 +111,11 @@ def _params(params: Mapping[str, Any]) -> dict[str, Any]:
     if "reasoning_effort" in body:
         body["output_config"] = {"effort": body.pop("reasoning_effort"), **body.get("output_config", {})}
     return body
+
+
+def _is_fixed(thinking: Any) -> bool:
+    """True where a budget, or none at all, says how long to think, and no effort is asked for beside it."""
+    return isinstance(thinking, Mapping) and thinking.get("type") != "adaptive"
 
 
 def _tools(request: Request, *, parallel: Any) -> dict[str, Any]:
@@ -148,10 +157,10 @@ def _holds_results(message: dict[str, Any]) -> bool:
 
 
 def _content(turn: Message) -> str | list[dict[str, Any]]:
-    if isinstance(turn.content, str) and not turn.tool_calls:
+    if isinstance(turn.content, str) and not turn.tool_calls and not turn.thoughts:
         return turn.content
     pieces = (turn.content,) if isinstance(turn.content, str) else turn.content
-    blocks = [_block(piece) for piece in pieces if piece]
+    blocks = [*map(dict, turn.thoughts), *(_block(piece) for piece in pieces if piece)]
     return blocks + [
         {
             "type": "tool_use",
@@ -257,6 +266,8 @@ class MessagesReader(StreamReader):
             return self.say(delta.get("text"))
         if kind == "thinking_delta":
             return self.say(reasoning=delta.get("thinking"))
+        if kind == "signature_delta":
+            return (Chunk(signature=str(delta.get("signature") or "")),)
         if kind == "input_json_delta" and index in self._open:
             self._open[index][1].append(str(delta.get("partial_json") or ""))
         return NO_CHUNKS

@@ -36,7 +36,15 @@ def tool_wish(choice: Any) -> tuple[ToolMode, str | None] | None:
 
 
 def renamed(params: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The parameters under a provider's names; what has no other name goes as it is, None not at all."""
+    """The parameters under a provider's names; what has no other name goes as it is, None not at all.
+
+    `thinking` beside `reasoning_effort` says the same to Anthropic, and is left out.
+
+    >>> renamed({"stop": "x", "reasoning_effort": "low", "thinking": {"type": "adaptive"}}, {"stop": "stop_sequences"})
+    {'stop_sequences': 'x', 'reasoning_effort': 'low'}
+    """
+    if "thinking" in params and "reasoning_effort" in params:
+        params = {name: value for name, value in params.items() if name != "thinking"}
     found = {names.get(name, name): value for name, value in params.items() if value is not None}
     for name, value in found.items():
         if type(value) is float and not math.isfinite(value):

@@ -51,13 +51,16 @@ class PassiveHealth:
         """A call leaves: it counts from now on, so that those which hang are seen before they fail."""
         now = self.clock.monotonic()
         (self._circuits.get(model.id) or self._of(model)).begin(now)
-        if (key := self._keys.of(model)) is not None:
+        if self._keys.refused and (key := self._keys.of(model)) is not None:
             key.begin(now)
 
     def end(self, model: Model) -> None:
         """A call's answer has begun to flow, or it was given up through no fault of the model."""
-        self._of(model).end()
-        if (key := self._keys.of(model)) is not None:
+        self._end(model, self._of(model))
+
+    def _end(self, model: Model, circuit: Circuit) -> None:
+        circuit.end()
+        if self._keys.refused and (key := self._keys.of(model)) is not None:
             key.end()
 
     def observe(self, model: Model, outcome: Outcome) -> None:
@@ -65,7 +68,7 @@ class PassiveHealth:
         circuit = self._circuits.get(model.id) or self._of(model)
         took_s = outcome.ttft_s
         if took_s is None:  # else this was told when its first piece came
-            self.end(model)
+            self._end(model, circuit)
             took_s = outcome.latency_s
         if outcome.error is not None:
             self._failed(model, circuit, outcome.error, outcome.latency_s)
@@ -168,7 +171,7 @@ class PassiveHealth:
     def probing(self, model: Model) -> bool:
         """True when model or key have as many calls in flight as they have earned since their return, or it hangs."""
         circuit = self._circuits.get(model.id)
-        if circuit is None or (circuit.steady and not circuit.in_flight and not self._keys.concern(model)):
+        if circuit is None or (circuit.steady and not circuit.in_flight and not self._keys.refused):
             return False
         now, before = self.clock.monotonic(), circuit.status
         if circuit.hangs(now):

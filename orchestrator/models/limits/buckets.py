@@ -9,14 +9,17 @@ from orchestrator.integrations.rate_headers import Allowance, Allowances
 
 __all__ = ["Bucket", "CoupledBuckets", "RateLimits"]
 
-_HAIR = 1e-9  # share of a bucket that rounding may lose
+_HAIR_S = 1e-6  # so much early is on time: what rounding may lose
 
 
 class RateLimits(Protocol):
     """What admission asks of limits by the minute; it answers from memory, also where processes share them."""
 
     def take(self, tokens: float, now: float) -> float:
-        """Take one request and so many tokens and return 0, or take nothing and tell the seconds to wait."""
+        """Take one request and so many tokens and return 0, or take nothing and tell the seconds to wait.
+
+        More tokens than could ever be there at once count as that many.
+        """
 
     def put_back(self, tokens: float, now: float, *, requests: int = 0) -> None:
         """Return what was not used; fewer than none when more was used than taken."""
@@ -32,62 +35,61 @@ class Bucket:
     """A token bucket: `per_minute` flow in evenly, at most `burst_s` seconds' worth is saved up.
 
     `take` returns 0 when the amount was there, else the seconds until it will be; what did not fit is not taken.
-    An amount that no full bucket could hold takes a full one.
+    An amount that no full bucket could hold takes a full one. All it keeps is the moment at which it will be full again
+    (the generic cell rate algorithm, ITU-T I.371), so that nothing has to be filled up.
 
     >>> bucket = Bucket(per_minute=60, now=0)
     >>> bucket.take(60, now=0), bucket.take(1, now=0), bucket.take(1, now=1)
     (0.0, 1.0, 0.0)
     """
 
-    __slots__ = ("_hair", "capacity", "filled_at", "flow_per_s", "level", "per_minute")
+    __slots__ = ("_fills_in_s", "_flow_per_s", "_full_at", "capacity", "per_minute")
 
     def __init__(self, per_minute: float, now: float, *, burst_s: float = 60.0) -> None:
         self.per_minute = per_minute
         self.capacity = max(1.0, per_minute * burst_s / 60)
-        self._hair = _HAIR * self.capacity
-        self.level = self.capacity
-        self.flow_per_s = per_minute / 60
-        self.filled_at = now
+        self._full_at = now
+        self._flow(per_minute / 60)
 
-    def wait_s(self, amount: float, now: float) -> float:
-        """Seconds until so much is there."""
-        if now > self.filled_at:
-            self.fill(now)
-        amount = min(amount, self.capacity)
-        missing = amount - self.level
-        return 0.0 if missing <= self._hair else missing / self.flow_per_s
-
-    def fill(self, now: float) -> None:
-        """Let in what has come since."""
-        level = self.level + max(0.0, now - self.filled_at) * self.flow_per_s
-        self.level = min(self.capacity, level)
-        self.filled_at = now
-
-    def spend(self, amount: float) -> None:
-        """Take what is known to be there."""
-        self.level = max(0.0, self.level - amount)
+    def _flow(self, per_s: float) -> None:
+        self._flow_per_s = per_s
+        self._fills_in_s = self.capacity / per_s
 
     def take(self, amount: float, now: float) -> float:
         """Take now, or say when."""
-        wait_s = self.wait_s(amount, now)
-        if not wait_s:
-            self.spend(amount)
-        return wait_s
+        fills_in_s = amount / self._flow_per_s if amount < self.capacity else self._fills_in_s
+        if self._full_at <= now:  # it is full
+            self._full_at = now + fills_in_s
+            return 0.0
+        wait_s = self._full_at + fills_in_s - now - self._fills_in_s
+        if wait_s > _HAIR_S:
+            return wait_s
+        self._full_at += fills_in_s
+        return 0.0
+
+    def wait_s(self, amount: float, now: float) -> float:
+        """Seconds until so much is there."""
+        missing = min(amount, self.capacity) - self.level(now)
+        wait_s = missing / self._flow_per_s
+        return wait_s if wait_s > _HAIR_S else 0.0
 
     def put_back(self, amount: float, now: float) -> None:
         """Return what was taken and not used; a negative amount is a debt, of one bucket at most."""
-        if amount < 0:  # what has come by now counts first; for a return the order makes no difference
-            self.fill(now)
-        self.level = max(-self.capacity, min(self.capacity, self.level + amount))
+        full_at = max(now, self._full_at) - amount / self._flow_per_s
+        self._full_at = full_at if amount >= 0 else min(full_at, now + 2 * self._fills_in_s)
+
+    def level(self, now: float) -> float:
+        """What could be taken now; below 0 is a debt."""
+        return self.capacity - max(0.0, self._full_at - now) * self._flow_per_s
 
     def correct(self, told: Allowance, now: float) -> None:
         """Where the provider has less for us than we thought, its level holds, and its flow if that is slower."""
-        self.fill(now)
-        self.flow_per_s = self.per_minute / 60
-        if told.remaining is not None and told.remaining < self.level:
-            self.level = float(told.remaining)
-            if told.flow_per_s is not None:
-                self.flow_per_s = min(self.flow_per_s, told.flow_per_s)
+        level, flow_per_s = self.level(now), self.per_minute / 60
+        if told.remaining is not None and told.remaining < level:
+            level = float(told.remaining)
+            flow_per_s = min(flow_per_s, told.flow_per_s or flow_per_s)
+        self._flow(flow_per_s)
+        self._full_at = now + (self.capacity - level) / flow_per_s
 
 
 class CoupledBuckets:
@@ -108,15 +110,12 @@ class CoupledBuckets:
     def take(self, tokens: float, now: float) -> float:
         """Both or neither."""
         requests, volume = self._requests, self._tokens
-        wait_s = 0.0 if requests is None else requests.wait_s(1.0, now)
-        if volume is not None:
-            wait_s = max(wait_s, volume.wait_s(tokens, now))
-        if wait_s:
+        if requests is not None and (wait_s := requests.take(1.0, now)):
+            return wait_s if volume is None else max(wait_s, volume.wait_s(tokens, now))
+        if volume is not None and (wait_s := volume.take(tokens, now)):
+            if requests is not None:
+                requests.put_back(1.0, now)
             return wait_s
-        if requests is not None:
-            requests.spend(1.0)
-        if volume is not None:
-            volume.spend(tokens)
         return 0.0
 
     def put_back(self, tokens: float, now: float, *, requests: int = 0) -> None:
@@ -139,7 +138,4 @@ class CoupledBuckets:
 
 
 def _left(bucket: Bucket | None, now: float) -> float | None:
-    if bucket is None:
-        return None
-    bucket.fill(now)
-    return bucket.level
+    return None if bucket is None else bucket.level(now)

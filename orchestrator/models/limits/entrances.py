@@ -30,11 +30,22 @@ _NEWS = 1 / 8  # weight of one answer's length in the moving mean
 class Bounds:
     """What may pass at once and by the minute: of one model, or of all that share an account."""
 
-    __slots__ = ("_facts", "_make_rates", "concurrency", "counts_tokens", "in_flight", "most_tokens", "rates", "told")
+    __slots__ = (
+        "_facts",
+        "_make_rates",
+        "_pace",
+        "concurrency",
+        "counts_tokens",
+        "in_flight",
+        "most_tokens",
+        "rates",
+        "told",
+    )
 
     def __init__(self, make_rates: RatesMaker) -> None:
         self._make_rates = make_rates
-        self._facts: tuple[float | None, ...] = (None, None, None)
+        self._facts: dict[str, object] = {}  # the limits as they were taken over
+        self._pace: tuple[float | None, ...] = (None, None, None)
         self.rates: RateLimits | None = None
         self.counts_tokens = False
         self.most_tokens = math.inf
@@ -43,22 +54,24 @@ class Bounds:
         self.told: object = None  # the headers that were read last
 
     def follow(self, limits: ModelConstraints, now: float) -> None:
-        """Take over limits that were changed."""
+        """Take over limits that were changed, by whatever hand."""
+        if limits.__dict__ != self._facts:
+            self._facts = dict(limits.__dict__)
+            self._take_over(limits, now)
+
+    def _take_over(self, limits: ModelConstraints, now: float) -> None:
         at_once = limits.max_concurrent_requests
-        if at_once != self.concurrency.most and (at_once is not None or self.concurrency.most != math.inf):
-            self.concurrency.bound(math.inf if at_once is None else at_once)
+        self.concurrency.bound(math.inf if at_once is None else at_once)
         requests, tokens = limits.max_requests_per_minute, limits.max_tokens_per_minute
-        if (requests, tokens, limits.burst_s) != self._facts:
-            self._facts = (requests, tokens, limits.burst_s)
+        if (requests, tokens, limits.burst_s) != self._pace:
+            self._pace = (requests, tokens, limits.burst_s)
             self.rates = None if requests is None and tokens is None else self._make_rates(limits, now)
             self.counts_tokens = tokens is not None
             self.most_tokens = math.inf if tokens is None else max(1.0, tokens * limits.burst_s / 60)
 
     def take(self, tokens: float, now: float) -> float:
-        """0 and taken, or the seconds to wait; more tokens than a full bucket holds count as a full one."""
-        if self.rates is None:
-            return 0.0
-        return self.rates.take(min(self.most_tokens, tokens), now)
+        """0 and taken, or the seconds to wait."""
+        return 0.0 if self.rates is None else self.rates.take(tokens, now)
 
     def undo(self, tokens: float, now: float) -> None:
         """It was never sent."""
@@ -112,13 +125,11 @@ class Entrance:
             return True
         return account is not None and account.in_flight + 1 > account.concurrency.allowed
 
-    @property
-    def counts_tokens(self) -> bool:
-        """True when any of its limits is one on tokens."""
-        return self.own.counts_tokens or (self.account is not None and self.account.counts_tokens)
-
     def reserve(self, request: Request) -> float:
-        """Tokens to set aside: what is asked, and the longest or else the usual answer."""
+        """Tokens to set aside, where any limit counts them: what is asked, and the longest or else the usual answer."""
+        own, account = self.own, self.account
+        if not own.counts_tokens and (account is None or not account.counts_tokens):
+            return 0.0
         return prompt_tokens(request) + (most_output_tokens(request) or self.usual_output)
 
     @property
@@ -133,8 +144,7 @@ class Entrance:
         """
         if self.forbidden if pressing else (self.full or now < self.opens_at):
             return None
-        own, account = self.own, self.account
-        tokens = self.reserve(request) if self.counts_tokens else 0.0
+        own, account, tokens = self.own, self.account, self.reserve(request)
         if own.take(tokens, now):
             return None
         if account is not None:
@@ -145,14 +155,21 @@ class Entrance:
         own.in_flight += 1
         return Permit(self, tokens, own.concurrency.epoch)
 
+    def is_free(self, request: Request, now: float) -> bool:
+        """True when none of the user's own limits is in the way."""
+        return not self.forbidden and not self._rates_s(request, now)
+
     def flow_s(self, request: Request, now: float) -> float:
         """Seconds until limits by the minute, and the model itself, let this request pass; 0 when they do now."""
-        tokens = self.reserve(request) if self.counts_tokens else 0.0
+        return max(self._rates_s(request, now), self.opens_at - now)
+
+    def _rates_s(self, request: Request, now: float) -> float:
+        tokens = self.reserve(request)
         waits_s = [one.take(tokens, now) for one in self.bounds]
         for one, wait_s in zip(self.bounds, waits_s, strict=True):
             if not wait_s:
                 one.undo(tokens, now)
-        return max(*waits_s, self.opens_at - now, 0.0)
+        return max(*waits_s, 0.0)
 
     def told_s(self, request: Request, now: float) -> float:
         """What to tell who asks when to come again: after those who wait, at the pace that places become free."""
@@ -177,19 +194,20 @@ class Entrance:
             account.in_flight -= 1
         if outcome is None:
             return
-        if self.counts_tokens:
+        if permit.tokens:
             self._count(permit, outcome, now)
         concurrency = own.concurrency
         if outcome.error is not None:
-            if asks_for_less(outcome):
+            if asks_for_less(outcome, concurrency.usual_s):
                 self.heed(outcome.error, own.in_flight + 1, permit.epoch, now)
         elif concurrency.allowed != math.inf:
             concurrency.served(own.in_flight + 1, permit.epoch, pace_of(outcome))
 
     def heed(self, error: ProviderAPIError, in_flight: int, epoch: int, now: float) -> None:
-        """The model asks for less: fewer at once, and nobody before the moment it names."""
+        """The model asks for less: fewer at once, and nobody before the moment it names, one ahead of the others."""
         self.own.concurrency.refused(in_flight, epoch)
         if error.retry_after_s is not None:
+            self.own.concurrency.ajar()
             self.opens_at = max(self.opens_at, now + min(error.retry_after_s, _LONGEST_S))
 
     def _count(self, permit: Permit, outcome: Outcome, now: float) -> None:

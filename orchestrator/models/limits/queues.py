@@ -20,17 +20,17 @@ class Queues:
     it; nobody else needs an alarm, and none rings for a place that is not there.
     """
 
-    __slots__ = ("_busy",)
+    __slots__ = ("busy",)
 
     def __init__(self) -> None:
-        self._busy: dict[Entrance, None] = {}  # those where someone waits, the one served last at the end
+        self.busy: dict[Entrance, None] = {}  # those where someone waits, the one served last at the end
 
     def join(self, ticket: Ticket, now: float) -> None:
         """Into the queue of every model that would do, and through at once where there is a place."""
         for entrance in ticket.models:
             outcast = entrance.room.join(ticket)
             if outcast is not ticket:
-                self._busy[entrance] = None
+                self.busy[entrance] = None
             if outcast is not None and outcast is not ticket:
                 _send_away(outcast, entrance, "the queue is full of requests that go first", now)
         if not ticket.waits:
@@ -54,14 +54,13 @@ class Queues:
 
     def freed(self, entrance: Entrance, now: float) -> None:
         """A place was given back here: it may serve this queue, or that of another model of the account."""
-        if self._busy:
-            account = entrance.account
-            shared = [one for one in self._busy if account is not None and one.account is account]
-            self.advance(shared or (entrance,), now)
+        account = entrance.account
+        shared = [one for one in self.busy if account is not None and one.account is account]
+        self.advance(shared or (entrance,), now)
 
     def close(self, entrance: Entrance, why: str) -> None:
         """Send away who waits here alone."""
-        self._busy.pop(entrance, None)
+        self.busy.pop(entrance, None)
         while (ticket := entrance.room.first()) is not None:
             _send_away(ticket, entrance, why, None)
 
@@ -72,7 +71,7 @@ class Queues:
             entrance = queues.popleft()
             ticket = entrance.room.first()
             if ticket is None:
-                self._busy.pop(entrance, None)
+                self.busy.pop(entrance, None)
             elif ticket.loop.is_closed():  # nobody is there any more
                 entrance.room.leave(ticket)
                 queues.append(entrance)
@@ -84,8 +83,8 @@ class Queues:
     def _let_in(self, ticket: Ticket, entrance: Entrance, permit: Permit) -> list[Entrance]:
         """One goes; returns the queues that have moved up."""
         entrance.room.serve(ticket)
-        self._busy.pop(entrance, None)
-        self._busy[entrance] = None
+        self.busy.pop(entrance, None)
+        self.busy[entrance] = None
         others = [other for other in ticket.models if other is not entrance and ticket in other.room]
         for other in others:
             other.room.leave(ticket)

@@ -40,12 +40,18 @@ class Seats:
             self._held[model.id] = permit
         return True
 
-    async def wait(self, full: Sequence[Model], *, ends_at: float, cause: Exception | None) -> Model:
-        """The first of these models that has room, now or within the time; CapacityError says when to come again."""
+    async def wait(
+        self, full: Sequence[Model], *, ends_at: float, cause: Exception | None, in_turn: bool = False
+    ) -> Model:
+        """The first of these models that has room, now or within the time; CapacityError says when to come again.
+
+        Only the user's own limits turn away who does not wait; where there is but a queue, it is one more in it.
+        """
+        pressing = not (self._waits or in_turn)
         for model in full:
-            if self.take(model, pressing=not self._waits):
+            if self.take(model, pressing=pressing):
                 return model
-        if not self._waits:
+        if pressing and not self._admission.queues_alone_hold(full, self._request):
             raise self._no_room(full) from cause
         model, permit = await self._admission.wait(full, self._request, priority=self._priority, ends_at=ends_at)
         self._held[model.id] = permit

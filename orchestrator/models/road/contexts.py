@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.messages import Request
-from orchestrator.selectors.context import Context, category_of, features_of
+from orchestrator.selectors.context import Context, category_of, context_of, features_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +52,7 @@ class Contexts:
     def __init__(
         self, *, categorise: Categorise | None = None, embed: Embed | None = None, clock: Clock | None = None
     ) -> None:
-        self._categorise = categorise or category_of
+        self._categorise = categorise
         self._embed = embed
         self._clock = clock
         self._features: OrderedDict[str, tuple[float, ...]] = OrderedDict()
@@ -70,11 +70,13 @@ class Contexts:
 
     def of_text(self, text: str) -> Context:
         """The same of a prompt's words."""
+        if self._categorise is None and self._embed is None:
+            return context_of(text)
         return Context(self._category(text), features_of(text) if self._embed is None else self._features.get(text))
 
     def _category(self, text: str) -> str | None:
         try:
-            return self._categorise(text)
+            return (self._categorise or category_of)(text)
         except Exception as error:  # noqa: BLE001 - the boundary: a function of the user's may raise anything
             self._complain("the category function", error)
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import Protocol, TypeVar
 
 from orchestrator.core.clock import Clock
@@ -55,12 +55,12 @@ class Observers:
         if passage is not None:
             passage.attempts.append(Tried(model, outcome, self._clock.monotonic()))
 
-    async def answer(self, request: Request, work: Awaitable[T], operation: Operation = "chat") -> T:
+    async def answer(self, request: Request, work: Callable[[], Awaitable[T]], operation: Operation = "chat") -> T:
         """What the work brings that answers this request, watched from before it begins."""
         observers, passage = self._begun(request, operation, streamed=False)
         token = PASSAGE.set(passage)
         try:
-            passage.response = found = await work
+            passage.response = found = await work()
         except BaseException as error:
             passage.error = error
             raise

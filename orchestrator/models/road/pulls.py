@@ -49,7 +49,8 @@ class Pulls:
 
     def begin(self, model: Model) -> Selection | None:
         """A call leaves; the choice that it was reserved for, if that is known."""
-        self._drop_expired()
+        if self._by_age:
+            self._drop_expired()
         model.metrics.in_flight += 1
         waiting = self._by_model.get(model.id)
         if not waiting:
@@ -60,8 +61,6 @@ class Pulls:
         return reservation.selection
 
     def _drop_expired(self) -> None:
-        if not self._by_age:
-            return
         now = self._clock.monotonic()
         while self._by_age and (not self._by_age[0].open or self._by_age[0].expires_at <= now):
             oldest = self._by_age.popleft()

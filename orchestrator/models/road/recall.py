@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
@@ -30,15 +30,15 @@ class Recall:
         self._models = models
         self._pool: tuple[Mapping[str, Model], str | None] = ({}, None)
 
-    async def answer(
-        self, question: Question, ask: Callable[[], Awaitable[ChatResponse]], *, patience_s: float
-    ) -> ChatResponse:
+    def answer(
+        self, question: Question, ask: Callable[[], Coroutine[Any, Any, ChatResponse]], *, patience_s: float
+    ) -> Coroutine[Any, Any, ChatResponse]:
         """The remembered answer, else what `ask` brings; whoever joins an equal call waits `patience_s` at most."""
         cache, key, tags = self._look_up(question)
         if cache is None or key is None:
-            return await ask()
+            return ask()
         asked = (question.only, question.request)
-        return await cache.answer(key, ask, asked=asked, tags=tags, rater=self._rater, patience_s=patience_s)
+        return cache.answer(key, ask, asked=asked, tags=tags, rater=self._rater, patience_s=patience_s)
 
     def stream(self, question: Question, ask: Callable[[], AsyncGenerator[Chunk, None]]) -> AsyncGenerator[Chunk, None]:
         """The same in pieces."""

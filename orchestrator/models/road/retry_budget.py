@@ -79,6 +79,10 @@ class RetryBudgets:
         """The provider's budget."""
         return self._budgets.get(provider) or self._budgets.setdefault(provider, RetryBudget())
 
+    def has_one_for(self, model: Model) -> bool:
+        """Might this model be asked now? Takes nothing."""
+        return model.id not in self._failing or self.of(model.provider).retries > 0
+
     def allow(self, model: Model) -> bool:
         """May this model be asked now, on top of what callers asked for? Takes the retry it costs."""
         return model.id not in self._failing or self.of(model.provider).spend()

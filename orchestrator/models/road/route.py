@@ -13,12 +13,13 @@ from orchestrator.core.model import Model
 from orchestrator.core.outcome import Attempt, Outcome
 from orchestrator.core.requirements import Requirements
 from orchestrator.errors import (
-    Blame,
     BudgetExceededError,
+    CapacityError,
     NoEligibleModelsError,
     ProviderAPIError,
     ProviderTimeoutError,
 )
+from orchestrator.models.road.retrying import pause_s, was_told
 
 if TYPE_CHECKING:
     from orchestrator.models.health_monitor import ModelHealthMonitor
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Route"]
 
-_BACK_OFF_S, _MAX_BACK_OFF_S = 0.5, 8.0
 _ROOM = 1.25  # times what a model usually takes, to be sure that it can
 _AMPLE_S = 10.0  # for one attempt: from here on nobody looks how long the model usually takes
 
@@ -132,8 +132,9 @@ class Route:
         """The only model there is, again after a pause if it has failed before."""
         if self.error is not None:
             self.wait_s = self._pause(self.error)
-            # who was told when to come again multiplies nothing by coming then
-            if self.error.blame is not Blame.LIMIT and not self._budgets.allow(model):
+            # who was told when to come again pays for it then, if by then nobody was answered
+            may = self._budgets.has_one_for if was_told(self.error) else self._budgets.allow
+            if not may(model):
                 raise self._exhausted() from self.error.__cause__
         if self._is_too_dear(model):
             assert self._unpaid is not None
@@ -144,22 +145,35 @@ class Route:
 
     async def place(self) -> Model:
         """One of those that were full, as soon as it has room; CapacityError where this does not wait so long."""
+        if self.error is not None and self.full == (self._failed,) and was_told(self.error):
+            return await self._return(self.error)
         return await self.seats.wait(self.full, ends_at=self.ends_at, cause=self.error)
+
+    async def _return(self, error: ProviderAPIError) -> Model:
+        """The model that has said when to come again, in turn: one call ahead, the others when that is answered."""
+        try:
+            model = await self.seats.wait(self.full, ends_at=self.ends_at, cause=error, in_turn=True)
+        except CapacityError:
+            raise self._exhausted() from error.__cause__
+        if self._budgets.allow(model):
+            return model
+        self.seats.give_back(model)
+        raise self._exhausted() from error.__cause__
 
     def _next_choice(self) -> Model:
         full: list[Model] = []
         probed: Model | None = None
+        passed: set[str] = set()  # over, for this choice: after the next failure they may have room again
         while True:
             try:
-                model = self._choose(self.wanted)
+                model = self._choose(self._wanted_beside(passed) if passed else self.wanted)
             except NoEligibleModelsError as nobody:
-                return self._last_resort(nobody, full, probed)
+                return self._last_resort(nobody, full, probed, alone=not passed)
             if self._is_too_dear(model):
                 continue
             if self._bound and not self._bound.isdisjoint(model.foreign_params):
-                self._leave_out(model)  # it could not read what the provider of the others keeps
-                continue
-            if self._health.probing(model):
+                pass  # it could not read what the provider of the others keeps
+            elif self._health.probing(model):
                 probed = probed or model
             elif not self.seats.take(model):
                 full.append(model)
@@ -167,10 +181,18 @@ class Route:
                 return model
             else:
                 self.seats.give_back(model)
-            self._leave_out(model)
+            passed.add(model.id)
 
-    def _last_resort(self, nobody: NoEligibleModelsError, full: list[Model], probed: Model | None) -> Model:
-        """Whom to ask when every fitting model was tried, is full or may not be retried; raises what is to be told."""
+    def _wanted_beside(self, passed: Iterable[str]) -> Requirements:
+        return replace(self.wanted, tried=self.wanted.tried.union(passed))
+
+    def _last_resort(
+        self, nobody: NoEligibleModelsError, full: list[Model], probed: Model | None, *, alone: bool
+    ) -> Model:
+        """Whom to ask when every fitting model was tried, is full or may not be retried; raises what is to be told.
+
+        With nobody passed over, one that failed is `alone`: it is asked again.
+        """
         error = self.error
         if probed is not None and (error is None or self._budgets.allow(probed)):
             if self.seats.take(probed):
@@ -181,7 +203,7 @@ class Route:
         if full:
             self.full = full
             return full[0]
-        if self._failed is not None and self.wanted.tried == {self._failed.id}:
+        if alone and self._failed is not None and self.wanted.tried == {self._failed.id}:
             return self._same(self._failed)
         if self._unpaid is not None:
             raise self._unpaid from error
@@ -238,7 +260,7 @@ class Route:
         """The next best model that is fit and free, if one more request may be spent."""
         assert self._hedges is not None
         try:
-            model = self._choose(replace(self.wanted, tried=self.wanted.tried | {beside.id}))
+            model = self._choose(self._wanted_beside((beside.id,)))
         except NoEligibleModelsError:
             return None
         if self._health.blocks(model) is not None or self._health.probing(model):
@@ -354,14 +376,10 @@ class Route:
 
     def _pause(self, error: ProviderAPIError) -> float:
         """How long to wait before the same model is asked again, or the error if it should not be."""
-        made = len(self.attempts)
-        pause_s: float = self._rng.random() * min(_MAX_BACK_OFF_S, _BACK_OFF_S * 2**made)  # full jitter
-        if error.retry_after_s is not None:
-            pause_s = error.retry_after_s  # who is asked knows better
-        hopeless = made > error.again or (error.blame is Blame.LIMIT and error.retry_after_s is None)
-        if hopeless or self._clock.monotonic() + pause_s >= self.ends_at:
+        wait_s = pause_s(error, len(self.attempts), self._rng)
+        if wait_s is None or self._clock.monotonic() + wait_s >= self.ends_at:
             raise self._exhausted() from error.__cause__
-        return pause_s
+        return wait_s
 
     def _leave_out(self, model: Model) -> None:
         self.wanted = replace(self.wanted, tried=self.wanted.tried | {model.id})

@@ -116,7 +116,8 @@ class Settlement:
         """An attempt leaves; BudgetExceededError when it may not. Returns the choice it was reserved for, if any."""
         if self.spending is not None:
             self.spending.begin(model, request)
-        self.introduce()
+        if self._newcomers:
+            self.introduce()
         with self._lock:
             reserved = self.pulls.begin(model)
         self.health.begin(model)
