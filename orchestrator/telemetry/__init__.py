@@ -10,7 +10,7 @@ from __future__ import annotations
 from orchestrator.telemetry.instrumenting import Instrumented, instrument
 from orchestrator.telemetry.joining import joining
 from orchestrator.telemetry.logs import JSONFormatter, RequestLog, json_handler
-from orchestrator.telemetry.prometheus import CONTENT_TYPE, meter_of, prometheus_text
+from orchestrator.telemetry.prometheus import CONTENT_TYPE, meter_of, prometheus_text, together
 
 __all__ = [
     "CONTENT_TYPE",
@@ -22,4 +22,5 @@ __all__ = [
     "json_handler",
     "meter_of",
     "prometheus_text",
+    "together",
 ]

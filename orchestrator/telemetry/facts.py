@@ -106,7 +106,7 @@ def of_passage(passage: Passage, selector: str) -> Attributes:
         "orchestrator.decision.selector": selector if passage.chosen else None,
         "orchestrator.decision.model": passage.chosen[0] if passage.chosen else None,
         "orchestrator.decision.candidates": passage.candidates if passage.chosen else None,
-        "orchestrator.decision.score": passage.score,
+        "orchestrator.decision.score": passage.score if passage.score is None or math.isfinite(passage.score) else None,
         "orchestrator.decision.propensity": passage.propensity,
         "orchestrator.cache.level": getattr(response, "cached", None),
         "orchestrator.overhead_s": passage.overhead_s,
@@ -115,12 +115,7 @@ def of_passage(passage: Passage, selector: str) -> Attributes:
         MODEL: getattr(response, "model_id", None),
         ERROR_TYPE: error_type_of(passage.error),
     }
-    return {name: value for name, value in facts.items() if _is_told(value)}
-
-
-def _is_told(value: Any) -> bool:
-    """False for what is not known, and for a score of no size."""
-    return value is not None and (not isinstance(value, float) or math.isfinite(value))
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _cost_usd(passage: Passage) -> float | None:

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+import time
 
+from orchestrator.telemetry.cells import Cell, Labels, Lane, Mirror, Reading
 from orchestrator.telemetry.names import COUNTED, REFUSED, Metric
 
-__all__ = ["Cell", "Figures", "Labels", "Mirror", "Names", "Reading"]
+__all__ = ["Figures", "Key", "Names"]
 
-Labels = Mapping[str, str | int]
-Mirror = Callable[[float, Labels], None]
+Key = tuple[tuple[str, str | int], ...]
 _MOST_NAMES = 200
-_MOST_NOTED = 256
-_HUGE = 1e15  # a value beyond is a fault of whoever told it
-
-
-class Reading(NamedTuple):
-    """A cell at one moment: how many values, their sum, and how many in each bucket and beyond the last."""
-
-    values: int
-    total: float
-    buckets: tuple[int, ...]
 
 
 class Names:
@@ -47,56 +35,6 @@ class Names:
         return name
 
 
-class Cell:
-    """One metric under one set of labels: how many values there were, their sum, and of a histogram how many a bucket.
-
-    Values are noted first and counted in a few hundred at a time, or when somebody reads: a note is one append, which
-    needs no lock.
-    """
-
-    __slots__ = ("_bounds", "_buckets", "_count", "_lock", "_mirrors", "_noted", "_refused", "_total", "labels")
-
-    def __init__(self, metric: Metric, labels: Labels, mirrors: list[Mirror], refused: Cell | None) -> None:
-        self.labels = labels
-        self._bounds = metric.bounds
-        self._buckets = [0] * (len(metric.bounds) + 1) if metric.bounds else []  # the last is for what lies beyond
-        self._count, self._total = 0, 0.0
-        self._noted: list[float] = []
-        self._lock = threading.Lock()
-        self._mirrors = mirrors
-        self._refused = refused
-
-    def add(self, value: float = 1.0) -> None:
-        """Note it; what is no number, negative or beyond all measure is refused and counted as that."""
-        if not 0.0 <= value < _HUGE:
-            if self._refused is not None:
-                self._refused.add()
-            return
-        noted = self._noted
-        noted.append(value)
-        if len(noted) >= _MOST_NOTED:
-            self._count_in()
-        if self._mirrors:
-            for mirror in self._mirrors:
-                mirror(value, self.labels)
-
-    def read(self) -> Reading:
-        """How it stands now."""
-        self._count_in()
-        with self._lock:
-            return Reading(self._count, self._total, tuple(self._buckets))
-
-    def _count_in(self) -> None:
-        with self._lock:
-            values = self._noted[:]
-            del self._noted[: len(values)]  # what others append meanwhile stays
-            self._count += len(values)
-            self._total += sum(values)
-            if self._bounds:
-                for value in values:
-                    self._buckets[bisect_left(self._bounds, value)] += 1
-
-
 class Figures:
     """The cells of every metric; several event loops and threads may add at once.
 
@@ -108,8 +46,10 @@ class Figures:
     """
 
     def __init__(self) -> None:
+        self.since_ns = time.time_ns()
         self._lock = threading.Lock()
-        self._cells: dict[Metric, dict[tuple[tuple[str, str | int], ...], Cell]] = {one: {} for one in COUNTED}
+        self._cells: dict[Metric, dict[Key, Cell]] = {one: {} for one in COUNTED}
+        self._lanes: list[Lane] = []
         self._mirrors: dict[Metric, list[Mirror]] = {one: [] for one in COUNTED}
         self._refused: Cell | None = None
         self._refused = self.cell(REFUSED, {})
@@ -123,18 +63,29 @@ class Figures:
                 cells[key] = Cell(metric, labels, self._mirrors[metric], self._refused)
             return cells[key]
 
+    def lane(self, *cells: Cell) -> Lane:
+        """A lane to these cells, to be kept; what goes along it is seen by whoever reads."""
+        lane = Lane(cells)
+        with self._lock:
+            self._lanes.append(lane)
+        return lane
+
     def read(self, metric: Metric) -> list[tuple[Labels, Reading]]:
         """Every cell of a metric that has seen a value, in the order of their labels: unknown is not zero."""
+        for lane in tuple(self._lanes):
+            lane.count_in()
         with self._lock:
             found = sorted(self._cells[metric].items(), key=lambda item: str(item[0]))
         read = [(cell.labels, cell.read()) for _, cell in found]
         return [(labels, reading) for labels, reading in read if reading.values]
 
     def mirror(self, metric: Metric, mirror: Mirror) -> None:
-        """Tell this one too of every value, with its labels."""
+        """Tell this one too of every value from now on, a few hundred at a time or when somebody reads."""
+        self.read(metric)  # what came before is not told
         self._mirrors[metric].append(mirror)
 
     def unmirror(self, metric: Metric, mirror: Mirror) -> None:
-        """Tell it no more."""
+        """Tell it no more than what has come by now."""
         if mirror in self._mirrors[metric]:
+            self.read(metric)
             self._mirrors[metric].remove(mirror)

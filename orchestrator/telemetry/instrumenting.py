@@ -62,12 +62,13 @@ def instrument(
     from importlib.metadata import version
 
     from orchestrator.telemetry.metrics import instruments_of
+    from orchestrator.telemetry.opening import opener_for
     from orchestrator.telemetry.spans import Spans
 
     told = version("model-orchestrator")
     tracer = (tracer_provider or trace.get_tracer_provider()).get_tracer("orchestrator", told)
     return Instrumented(
-        Spans(registry, tracer, propagate=propagate, capture_content=capture_content),
+        Spans(registry, opener_for(tracer, told), propagate=propagate, capture_content=capture_content),
         instruments_of(meter_provider or metrics.get_meter_provider(), told),
         meter_of(registry),
     )

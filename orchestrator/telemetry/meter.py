@@ -8,7 +8,8 @@ from orchestrator.core.model import Model
 from orchestrator.core.outcome import Outcome
 from orchestrator.core.passage import PASSAGE, Operation, Passage
 from orchestrator.telemetry import facts
-from orchestrator.telemetry.figures import Cell, Figures, Names
+from orchestrator.telemetry.cells import Cell, Lane
+from orchestrator.telemetry.figures import Figures, Names
 from orchestrator.telemetry.names import (
     CALL_DURATION,
     CALL_FIRST_CHUNK,
@@ -42,6 +43,9 @@ class _CallCells(NamedTuple):
     cost: Cell
 
 
+_Settled = tuple[Model, Outcome]
+
+
 class _RequestCells(NamedTuple):
     """Where requests of one kind and one end are counted."""
 
@@ -50,7 +54,10 @@ class _RequestCells(NamedTuple):
 
 
 class Meter:
-    """Counts what one registry does; found cells are kept, so that a call costs a few additions."""
+    """Counts what one registry does; found cells are kept, so that a call costs a few additions.
+
+    Most requests go one way: one model is asked, and answers. Such a request is one row in a lane.
+    """
 
     def __init__(self, registry: ModelRegistry) -> None:
         self.figures = Figures()
@@ -58,6 +65,7 @@ class Meter:
         self._models, self._kinds = Names(), Names()
         self._calls: dict[tuple[str, str, str | None], _CallCells] = {}
         self._requests: dict[tuple[str, str | None], _RequestCells] = {}
+        self._lanes: dict[tuple[str, str, bool], Lane] = {}
         self._chosen: dict[str, Cell] = {}
         self._single: dict[tuple[str, ...], Cell] = {}
 
@@ -75,9 +83,39 @@ class Meter:
 
     # what happens
 
+    def began(self, passage: Passage) -> None:
+        """A request has come in: counted when it ends, with its attempts."""
+        passage.notes[self] = []
+
     def settled(self, model: Model, outcome: Outcome) -> None:
         """An attempt has ended."""
         passage = PASSAGE.get()
+        if passage is not None and passage.duration_s is None and not passage.streamed:
+            mine: list[_Settled] | None = passage.notes.get(self)
+            if mine is not None:
+                mine.append((model, outcome))
+                return
+        self._count_call(model, outcome, passage)
+
+    def ended(self, passage: Passage) -> None:
+        """A request is answered, or has failed."""
+        settled: list[_Settled] = passage.notes.pop(self, [])
+        if len(settled) == 1 and (lane := self._lane_of(passage, *settled[0])) is not None:
+            outcome = settled[0][1]
+            usage = outcome.usage
+            asked, written = usage.prompt_tokens, usage.completion_tokens
+            whole_s, ours_s = passage.duration_s, passage.overhead_s
+            lane.add((outcome.latency_s, asked, written, outcome.cost_usd, whole_s, ours_s, 1.0))
+            return
+        for model, outcome in settled:
+            self._count_call(model, outcome, passage)
+        self._count_request(passage)
+
+    def changed(self, model_id: str, old: str, new: str) -> None:  # noqa: ARG002 - a listener's signature
+        """A model's health has changed."""
+        self._one("health", self._models.bounded(model_id), new).add()
+
+    def _count_call(self, model: Model, outcome: Outcome, passage: Passage | None) -> None:
         operation: Operation = "chat" if passage is None else passage.operation
         end = None if outcome.error is None else outcome.error.error_type
         cells = self._calls.get((model.id, operation, end)) or self._cells_of(model, operation, end)
@@ -94,11 +132,7 @@ class Meter:
             if passage is not None:
                 self._pace(passage, cells.gap)
 
-    def began(self, passage: Passage) -> None:
-        """A request has come in: counted when it ends."""
-
-    def ended(self, passage: Passage) -> None:
-        """A request is answered, or has failed."""
+    def _count_request(self, passage: Passage) -> None:
         end = facts.error_type_of(passage.error)
         cells = self._requests.get((passage.operation, end)) or self._request_cells(passage.operation, end)
         cells.duration.add(passage.duration_s or 0.0)
@@ -111,10 +145,6 @@ class Meter:
             self._one("hit", level).add()
         if len(passage.attempts) > 1:
             self._count_failovers(passage)
-
-    def changed(self, model_id: str, old: str, new: str) -> None:  # noqa: ARG002 - a listener's signature
-        """A model's health has changed."""
-        self._one("health", self._models.bounded(model_id), new).add()
 
     def _count_failovers(self, passage: Passage) -> None:
         for before, after in zip(passage.attempts, passage.attempts[1:], strict=False):
@@ -156,6 +186,24 @@ class Meter:
         if told == end:
             self._requests[operation, end] = cells
         return cells
+
+    def _lane_of(self, passage: Passage, model: Model, outcome: Outcome) -> Lane | None:
+        """Where a request is counted whose one model, named or chosen, has answered; None for all others."""
+        chosen, level = passage.chosen, getattr(passage.response, "cached", None)
+        failed = outcome.error is not None or passage.error is not None
+        if failed or level is not None or outcome.ttft_s is not None or (chosen and chosen != [model.id]):
+            return None
+        key = (model.id, passage.operation, not chosen)
+        return self._lanes.get(key) or self._new_lane(model, passage.operation, key)
+
+    def _new_lane(self, model: Model, operation: Operation, key: tuple[str, str, bool]) -> Lane | None:
+        if self._models.bounded(model.id) != model.id:
+            return None
+        call, request = self._cells_of(model, operation, None), self._request_cells(operation, None)
+        cells = [call.duration, call.tokens_in, call.tokens_out, call.cost, request.duration, request.overhead]
+        chosen = [] if key[2] else [self._decided(model.id)]
+        lane = self._lanes[key] = self.figures.lane(*cells, *chosen)
+        return lane
 
     def _decided(self, model_id: str) -> Cell:
         selector = type(self.registry.selector).__name__

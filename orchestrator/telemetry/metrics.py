@@ -1,4 +1,4 @@
-"""Figures into OpenTelemetry's instruments: distributions as they happen, counts when a reader collects."""
+"""Figures into OpenTelemetry's metrics, when a reader collects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from orchestrator.telemetry.figures import Mirror
+from orchestrator.telemetry.cells import Mirror
+from orchestrator.telemetry.distributions import Distributions, distributions_of, minus, plus
 from orchestrator.telemetry.meter import Meter
 from orchestrator.telemetry.names import COUNTED, GAUGES, Metric
 from orchestrator.telemetry.prometheus import gauges
@@ -18,50 +19,83 @@ if TYPE_CHECKING:
 
 __all__ = ["Instruments", "instruments_of"]
 
+_SCOPE = "orchestrator"
 _Points = Iterable[tuple[Any, float]]
 
 
 class Instruments:
     """The instruments of one provider, fed by any number of registries.
 
-    A histogram must see every value, so that each call pays for what the SDK takes. Counters and gauges are read off
-    the figures when a reader collects, and cost a call nothing.
+    Nothing is told while a call is under way: counters and gauges are read off the figures when a reader collects, and
+    so are distributions, which the SDK takes over as they are counted. A provider that does not is told each value,
+    a few hundred at a time.
     """
 
-    def __init__(self, meter: OTelMeter) -> None:
+    def __init__(self, provider: MeterProvider, version: str) -> None:
         self._lock = Lock()
-        self._sources: tuple[Meter, ...] = ()
+        self._sources: dict[Meter, Distributions] = {}  # with what each had counted when it joined
+        self._left: Distributions = {}
         self._mirrors: dict[Metric, Mirror] = {}
+        meter = provider.get_meter(_SCOPE, version)
         for metric in (*COUNTED, *GAUGES):
-            self._create(meter, metric)
+            if metric.kind != "histogram":
+                self._observe(meter, metric)
+        if not self._handed_over(provider, version):
+            self._create_histograms(meter)
 
     def join(self, source: Meter) -> None:
         """Tell what this one counts."""
         with self._lock:
             if source in self._sources:
                 return
-            self._sources = (*self._sources, source)
+            self._sources = {**self._sources, source: distributions_of(source.figures)}
         for metric, mirror in self._mirrors.items():
             source.figures.mirror(metric, mirror)
 
     def leave(self, source: Meter) -> None:
-        """Tell it no more."""
+        """Tell it no more; what was told stays."""
         with self._lock:
-            self._sources = tuple(one for one in self._sources if one is not source)
+            if source not in self._sources:
+                return
+            before = self._sources[source]
+            self._left = plus(self._left, minus(distributions_of(source.figures), before))
+            self._sources = {one: base for one, base in self._sources.items() if one is not source}
         for metric, mirror in self._mirrors.items():
             source.figures.unmirror(metric, mirror)
 
-    def _create(self, meter: OTelMeter, metric: Metric) -> None:
-        told: dict[str, Any] = {"unit": metric.unit, "description": metric.about}
-        if metric.kind == "histogram":
-            histogram = meter.create_histogram(
-                metric.name, **told, explicit_bucket_boundaries_advisory=list(metric.bounds)
-            )
-            self._mirrors[metric] = histogram.record
-        elif metric.kind == "counter":
-            meter.create_observable_counter(metric.name, [self._reading(metric, _counts)], **told)
+    def distributions(self) -> Distributions:
+        """What all registries have counted while they were told of."""
+        with self._lock:
+            told = self._left
+            for source, before in self._sources.items():
+                told = plus(told, minus(distributions_of(source.figures), before))
+        return told
+
+    def _handed_over(self, provider: MeterProvider, version: str) -> bool:
+        try:
+            from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+            from orchestrator.telemetry.handing_over import hand_over
+        except ImportError:  # an interface without an SDK
+            return False
+        return hand_over(provider, InstrumentationScope(_SCOPE, version), self.distributions)
+
+    def _create_histograms(self, meter: OTelMeter) -> None:
+        for metric in COUNTED:
+            if metric.kind == "histogram":
+                histogram = meter.create_histogram(
+                    metric.name,
+                    metric.unit,
+                    metric.about,
+                    explicit_bucket_boundaries_advisory=list(metric.bounds),
+                )
+                self._mirrors[metric] = histogram.record
+
+    def _observe(self, meter: OTelMeter, metric: Metric) -> None:
+        if metric.kind == "counter":
+            meter.create_observable_counter(metric.name, [self._reading(metric, _counts)], metric.unit, metric.about)
         else:
-            meter.create_observable_gauge(metric.name, [self._reading(metric, _levels)], **told)
+            meter.create_observable_gauge(metric.name, [self._reading(metric, _levels)], metric.unit, metric.about)
 
     def _reading(self, metric: Metric, read: Callable[[Meter, Metric], _Points]) -> Callable[[Any], list[Observation]]:
         """What a reader calls: the sums over all registries, label by label."""
@@ -71,6 +105,8 @@ class Instruments:
 
             sums: dict[tuple[tuple[str, Any], ...], float] = {}
             for source in self._sources:
+                if self._mirrors:
+                    distributions_of(source.figures)  # what is noted goes to the mirrors before the SDK reads those
                 for labels, value in read(source, metric):
                     key = tuple(sorted(labels.items()))
                     sums[key] = sums.get(key, 0.0) + value
@@ -96,5 +132,5 @@ def instruments_of(provider: MeterProvider, version: str) -> Instruments:
     with _lock:
         found = _by_provider.get(provider)
         if found is None:
-            found = _by_provider[provider] = Instruments(provider.get_meter("orchestrator", version))
+            found = _by_provider[provider] = Instruments(provider, version)
         return found

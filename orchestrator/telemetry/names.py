@@ -28,6 +28,9 @@ __all__ = [
     "REFUSED",
     "REQUEST_DURATION",
     "SAVED",
+    "SERVED_DURATION",
+    "SERVED_FIRST_TOKEN",
+    "SERVED_OUTPUT_TOKEN",
     "UP",
     "Metric",
 ]
@@ -35,6 +38,7 @@ __all__ = [
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKENS = tuple(float(4**power) for power in range(14))
 _GAPS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+_FIRST = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _OVERHEAD = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 MODEL = "orchestrator.model"  # the id in the registry, where the conventions' name is the provider's
@@ -80,6 +84,23 @@ CALL_FIRST_CHUNK = Metric(
 CALL_OUTPUT_CHUNK = Metric(
     "gen_ai.client.operation.time_per_output_chunk", "histogram", "s", "Time between pieces of a stream", _GAPS
 )
+SERVED_DURATION = Metric(
+    "gen_ai.server.request.duration",
+    "histogram",
+    "s",
+    "Time of one client, to the last word",
+    _SECONDS,
+)
+SERVED_FIRST_TOKEN = Metric(
+    "gen_ai.server.time_to_first_token", "histogram", "s", "Time to the first piece of a client's stream", _FIRST
+)
+SERVED_OUTPUT_TOKEN = Metric(
+    "gen_ai.server.time_per_output_token",
+    "histogram",
+    "s",
+    "Time per token of a client's stream",
+    _GAPS,
+)
 REQUEST_DURATION = Metric(
     "orchestrator.request.duration", "histogram", "s", "Time of one request, all attempts included", _SECONDS
 )
@@ -97,6 +118,9 @@ COUNTED = (
     CALL_TOKENS,
     CALL_FIRST_CHUNK,
     CALL_OUTPUT_CHUNK,
+    SERVED_DURATION,
+    SERVED_FIRST_TOKEN,
+    SERVED_OUTPUT_TOKEN,
     REQUEST_DURATION,
     OVERHEAD,
     DECISIONS,

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from orchestrator.telemetry.figures import Labels, Names, Reading
+from orchestrator.telemetry.cells import Labels, Reading
+from orchestrator.telemetry.figures import Names
 from orchestrator.telemetry.meter import Meter
 from orchestrator.telemetry.names import COUNTED, GAUGES, IN_FLIGHT, MODEL, SAVED, UP, Metric
 
 if TYPE_CHECKING:
     from orchestrator.models.model_registry import ModelRegistry
 
-__all__ = ["CONTENT_TYPE", "gauges", "meter_of", "prometheus_text"]
+__all__ = ["CONTENT_TYPE", "gauges", "meter_of", "prometheus_text", "together"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -28,20 +29,42 @@ def meter_of(registry: ModelRegistry) -> Meter:
     return meter
 
 
-def prometheus_text(registry: ModelRegistry) -> str:
+def prometheus_text(registry: ModelRegistry, *, worker: int | None = None) -> str:
     """Every metric of the registry in the text format; counting begins with the first call.
+
+    One of several workers puts its number on every figure: counters that start again with it are then its own.
 
     >>> from orchestrator import ModelRegistry
     >>> print(prometheus_text(ModelRegistry()).splitlines()[0])
     # HELP gen_ai_client_operation_duration_seconds Time of one call to a provider
     """
-    meter = meter_of(registry)
-    lines = [line for metric in COUNTED for line in _exposed(metric, meter.figures.read(metric))]
+    meter, own = meter_of(registry), {} if worker is None else {"worker": worker}
+    lines: list[str] = []
+    for metric in COUNTED:
+        lines += _exposed(metric, [({**labels, **own}, reading) for labels, reading in meter.figures.read(metric)])
     now = gauges(registry)
     for metric in GAUGES:
         lines += _head(metric)
-        lines += [f"{metric.exposed}{_braced(labels)} {_number(value)}" for labels, value in now[metric]]
+        lines += [f"{metric.exposed}{_braced({**labels, **own})} {_number(value)}" for labels, value in now[metric]]
     return "\n".join(lines) + "\n"
+
+
+def together(texts: Iterable[str]) -> str:
+    r"""What several workers tell as one text: each metric is introduced once, as the format demands.
+
+    >>> texts = [f'# HELP a x\n# TYPE a gauge\na{{worker="{one}"}} 1\n' for one in (1, 2)]
+    >>> together(texts).splitlines()
+    ['# HELP a x', '# TYPE a gauge', 'a{worker="1"} 1', 'a{worker="2"} 1']
+    """
+    metrics: dict[str, list[str]] = {}
+    for text in texts:
+        told: list[str] = []
+        for line in text.splitlines():
+            if line.startswith("# HELP "):
+                told = metrics.setdefault(line.split(" ", 3)[2], [])
+            if line not in told[:2]:
+                told.append(line)
+    return "\n".join(line for told in metrics.values() for line in told) + "\n"
 
 
 def gauges(registry: ModelRegistry) -> dict[Metric, list[tuple[Labels, float]]]:

@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from opentelemetry import context as otel_context
-from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Status, StatusCode, set_span_in_context
 
 from orchestrator.core.messages import ChatResponse, Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Outcome
 from orchestrator.core.passage import OUTGOING, PASSAGE, Operation, Passage
 from orchestrator.telemetry import content, facts
+from orchestrator.telemetry.dropped_span import DroppedSpan
 from orchestrator.telemetry.names import ERROR_TYPE, MODEL
+from orchestrator.telemetry.traceparent import Traceparent
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.trace import Span
 
     from orchestrator.models.model_registry import ModelRegistry
+    from orchestrator.telemetry.opening import Opener
 
 __all__ = ["Spans"]
+
+_FAILED = Status(StatusCode.ERROR)
+_CURRENT = next(iter(set_span_in_context(INVALID_SPAN, Context())))  # the key under which a span is the current one
 
 
 class _Trace:
     """The spans of one request: its own, those of attempts under way, and that of the answer to come."""
 
-    __slots__ = ("answering", "attached", "headers", "open", "span")
+    __slots__ = ("answering", "attached", "headers", "open", "recorded", "span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
+        self.recorded = type(span) is not DroppedSpan and span.is_recording()
         self.attached: Any = None  # these two tell how to leave the context as it was
         self.headers: Any = None
-        self.open: dict[str, list[Span]] = {}
-        self.answering: tuple[str, Span, int] | None = None  # its response id, span and end in ns
+        if self.recorded:  # what is not sampled has no spans but this one
+            self.open: dict[str, list[Span]] = {}
+            self.answering: tuple[str, Span, int] | None = None  # its response id, span and end in ns
 
 
 class Spans:
@@ -44,9 +54,9 @@ class Spans:
     flag); with `capture_content` a span holds what was said.
     """
 
-    def __init__(self, registry: ModelRegistry, tracer: Tracer, *, propagate: bool, capture_content: bool) -> None:
+    def __init__(self, registry: ModelRegistry, opener: Opener, *, propagate: bool, capture_content: bool) -> None:
         self._registry = registry
-        self._tracer = tracer
+        self._opener = opener
         self._propagate = propagate
         self._capture_content = capture_content
         self._known: WeakKeyDictionary[Model, dict[Operation, facts.Attributes]] = WeakKeyDictionary()
@@ -66,15 +76,12 @@ class Spans:
 
     def began(self, passage: Passage) -> None:
         """A request has come in; whatever span is current where it was made becomes the parent."""
-        span = self._tracer.start_span(
-            f"orchestrator {passage.operation}",
-            kind=SpanKind.INTERNAL,
-            attributes={"orchestrator.operation": passage.operation},
-        )
+        operation = passage.operation
+        span = self._opener.request(f"orchestrator {operation}", {"orchestrator.operation": operation})
         trace = passage.notes[self] = _Trace(span)
         if not passage.streamed:  # between the pieces of a stream the context is the reader's
-            trace.attached = otel_context.attach(set_span_in_context(span))
-            trace.headers = OUTGOING.set(None)
+            trace.attached = otel_context.attach(Context({**otel_context.get_current(), _CURRENT: span}))
+            trace.headers = OUTGOING.set(None if trace.recorded else self._headers_of(span))
 
     def ended(self, passage: Passage) -> None:
         """It is answered, or has failed."""
@@ -84,13 +91,12 @@ class Spans:
         if trace.attached is not None:
             otel_context.detach(trace.attached)
             OUTGOING.reset(trace.headers)
-        self._close_attempts(trace, passage)
-        span = trace.span
-        if span.is_recording():
-            span.set_attributes(facts.of_passage(passage, type(self._registry.selector).__name__))
+        if trace.recorded:
+            self._close_attempts(trace, passage)
+            trace.span.set_attributes(facts.of_passage(passage, type(self._registry.selector).__name__))
             if passage.error is not None:
-                span.set_status(Status(StatusCode.ERROR))
-        span.end()
+                trace.span.set_status(_FAILED)
+            trace.span.end()
 
     def _close_attempts(self, trace: _Trace, passage: Passage) -> None:
         """The span of the winning attempt waits for what only the answer knows."""
@@ -114,26 +120,21 @@ class Spans:
         trace: _Trace | None = None if passage is None else passage.notes.get(self)
         if passage is None or trace is None:
             return
-        if not trace.span.is_recording():  # not sampled: its calls are not either
-            self._send_along(trace.span)
+        if not trace.recorded:  # nor are its calls
+            if passage.streamed:
+                OUTGOING.set(self._headers_of(trace.span))
             return
-        told = self._facts_of(model, passage.operation)
-        span = self._tracer.start_span(
-            f"{passage.operation} {model.name}",
-            set_span_in_context(trace.span),
-            kind=SpanKind.CLIENT,
-            attributes={**told, **facts.of_request(request, streamed=passage.streamed)},
-        )
+        told = {**self._facts_of(model, passage.operation), **facts.of_request(request, streamed=passage.streamed)}
+        span = self._opener.attempt(trace.span, f"{passage.operation} {model.name}", told)
         if self._capture_content:
             span.set_attributes(content.of_request(request))
         trace.open.setdefault(model.id, []).append(span)
         if trace.attached is not None:
             otel_context.attach(set_span_in_context(span))  # undone with that of the request
-        self._send_along(span)
+        OUTGOING.set(self._headers_of(span))
 
-    def _send_along(self, span: Span) -> None:
-        if self._propagate and span.get_span_context().is_valid:  # without an SDK there is no trace to join
-            OUTGOING.set({"traceparent": _traceparent(span)})
+    def _headers_of(self, span: Span) -> Mapping[str, str] | None:
+        return Traceparent(span) if self._propagate else None
 
     def _facts_of(self, model: Model, operation: Operation) -> facts.Attributes:
         known = self._known.setdefault(model, {})
@@ -145,25 +146,14 @@ class Spans:
         """An attempt has ended."""
         passage = PASSAGE.get()
         trace: _Trace | None = None if passage is None else passage.notes.get(self)
-        if trace is None or not (spans := trace.open.get(model.id)):
+        if trace is None or not trace.recorded or not (spans := trace.open.get(model.id)):
             return
         span = spans.pop()
         told = facts.of_outcome(outcome)
         span.set_attributes(told)
         if ERROR_TYPE in told:
-            span.set_status(Status(StatusCode.ERROR))
+            span.set_status(_FAILED)
         elif trace.answering is None and passage is not None and passage.duration_s is None:
             trace.answering = (outcome.response_id, span, time.time_ns())
             return
         span.end()
-
-
-def _traceparent(span: Span) -> str:
-    """The W3C header: version, trace, parent and whether it is recorded.
-
-    >>> from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
-    >>> _traceparent(NonRecordingSpan(SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(1))))
-    '00-00000000000000000000000000000001-0000000000000002-01'
-    """
-    where = span.get_span_context()
-    return f"00-{where.trace_id:032x}-{where.span_id:016x}-{where.trace_flags:02x}"

@@ -15,14 +15,22 @@ from orchestrator.telemetry.names import CALL_DURATION, COUNTED, DECISIONS, REFU
 from orchestrator.testing import EmulatedModel, Fail
 
 SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
+GAPS = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
 CONVENTIONS = {
     "gen_ai.client.token.usage": ("{token}", [4**power for power in range(14)]),
     "gen_ai.client.operation.duration": ("s", SECONDS),
     "gen_ai.client.operation.time_to_first_chunk": ("s", SECONDS),
     "gen_ai.client.operation.time_per_output_chunk": (
         "s",
-        [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5],
+        GAPS,
     ),
+}
+SERVERS = {
+    "gen_ai.server.request.duration": SECONDS,
+    "gen_ai.server.time_to_first_token": [
+        *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10),
+    ],
+    "gen_ai.server.time_per_output_token": GAPS,
 }
 
 
@@ -36,10 +44,17 @@ async def test_names_units_and_buckets_are_those_of_the_conventions(watched):
             assert (metric.unit, list(metric.data.data_points[0].explicit_bounds)) == (unit, bounds)
 
 
+def test_names_units_and_buckets_of_a_server_are_those_of_the_conventions():
+    """What a gateway's clients wait for; the gateway's tests count it."""
+    told = {metric.name: list(metric.bounds) for metric in COUNTED if metric.name in SERVERS}
+    assert told == SERVERS
+    assert {metric.unit for metric in COUNTED if metric.name in SERVERS} == {"s"}
+
+
 async def test_every_metric_begins_with_gen_ai_or_with_our_name():
     """Ours are never among theirs."""
     theirs = {metric.name for metric in COUNTED if metric.name.startswith("gen_ai.")}
-    assert theirs == set(CONVENTIONS)
+    assert theirs == {*CONVENTIONS, *SERVERS}
     assert all(metric.name in theirs or metric.name.startswith("orchestrator.") for metric in COUNTED)
 
 

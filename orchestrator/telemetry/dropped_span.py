@@ -1,0 +1,30 @@
+"""The span of a request whose trace is not kept: a number, and the rest of its context only where somebody asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import NonRecordingSpan, SpanContext
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.id_generator import IdGenerator
+    from opentelemetry.trace import TraceFlags
+
+__all__ = ["DroppedSpan"]
+
+
+class DroppedSpan(NonRecordingSpan):
+    """Records nothing, and is the parent of what is called below, so that this is dropped as well."""
+
+    def __init__(self, trace_id: int, ids: IdGenerator, flags: TraceFlags) -> None:
+        self._trace_id = trace_id
+        self._ids = ids
+        self._flags = flags
+
+    def get_span_context(self) -> SpanContext:
+        """Where it stands, the same whoever asks first."""
+        known: SpanContext | None = self.__dict__.get("_known")
+        if known is None:
+            drawn = SpanContext(self._trace_id, self._ids.generate_span_id(), False, self._flags)
+            known = self.__dict__.setdefault("_known", drawn)
+        return known
