@@ -80,16 +80,23 @@ class Bare:
             return response
 
 
-async def listen(application):
-    """Serve, tell the port, and answer /cpu with the CPU seconds and peak kilobytes of this process."""
+async def cpu(_):
+    """The CPU seconds and peak kilobytes of this process."""
     import resource
 
-    async def cpu(_):
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        return web.json_response([used.ru_utime + used.ru_stime, used.ru_maxrss])
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return web.json_response([used.ru_utime + used.ru_stime, used.ru_maxrss])
 
+
+def measured(application):
+    """The application, which also answers /cpu."""
     application.router.add_get("/cpu", cpu)
-    runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
+    return application
+
+
+async def listen(application):
+    """Serve, and tell the port."""
+    runner = web.AppRunner(measured(application), access_log=None, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     print(runner.addresses[0][1], flush=True)
@@ -101,17 +108,30 @@ async def role(name, upstream_url):
     if name == "upstream":
         application = web.Application()
         application.router.add_post("/chat/completions", upstream)
+        await listen(application)
     elif name == "bare":
         application = web.Application()
         application.router.add_post("/v1/chat/completions", Bare(upstream_url).chat)
+        await listen(application)
     else:
-        from orchestrator import ModelRegistry, OpenAIModel
-        from orchestrator.gateway import Gateway
+        await serve(upstream_url)
 
-        registry = ModelRegistry("pool")
-        registry["m"] = OpenAIModel(name="m", api_key="none", base_url=upstream_url)
-        application = Gateway(registry).application()
-    await listen(application)
+
+async def serve(upstream_url):
+    """Our gateway, as `orchestrator serve` runs it."""
+    from orchestrator import ModelRegistry, OpenAIModel
+    from orchestrator.gateway import Gateway, GatewaySettings
+    from orchestrator.gateway.serving import serve_until_told
+
+    class Measured(Gateway):
+        def application(self):
+            return measured(super().application())
+
+    registry = ModelRegistry("pool")
+    registry["m"] = OpenAIModel(name="m", api_key="none", base_url=upstream_url)
+    await serve_until_told(
+        Measured(registry, GatewaySettings(port=0)), ready=lambda url: print(url.rpartition(":")[2], flush=True)
+    )
 
 
 def start(name, upstream_url=""):
@@ -124,11 +144,11 @@ def start(name, upstream_url=""):
     return process, f"http://127.0.0.1:{process.stdout.readline().decode().strip()}"
 
 
-async def load(url, *, seconds, workers, stream, spent=None):
+async def load(url, *, seconds, workers, stream, spent=None, headers=None):
     """Requests a second, CPU microseconds a request, median seconds, peak MB; `spent` reads what /cpu would tell."""
     body = json.dumps(ASK | {"stream": stream}).encode()
     took = []
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as http:
 
         async def cpu():
             if spent:

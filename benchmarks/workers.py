@@ -2,8 +2,8 @@
 
     python benchmarks/workers.py [--policy pool] [--models 8] [--requests 10000] [--rate 40] [--seeds 40]
 
-Workers are processes, the state is a redis-server of their own. Each second of traffic is dealt out to the workers in
-equal parts; then they meet, as they do once a second. An answer takes `--latency` seconds, for one process as for many.
+Workers are processes, the state is a redis-server of their own. Each tenth of a second of traffic is dealt out to the
+workers in equal parts; once a second they meet. An answer takes `--latency` seconds, for one process as for many.
 Qualities are drawn for each seed; an answer is right or wrong. Regret is the sum of what the best model would have been
 worth more, in right answers.
 """
@@ -30,6 +30,7 @@ from orchestrator.selectors import selector_named
 from orchestrator.state.redis import RedisState
 from orchestrator.state.sharing import Sharing
 
+STEPS = 10  # of a second
 QUESTION = Request.of("?")
 
 
@@ -62,10 +63,11 @@ class Player:
         self.qualities, self.best = qualities, max(qualities.values())
         self.luck = random.Random(f"luck {seed}")
         self.regret = 0.0
-        self.under_way = deque([[] for _ in range(latency)])  # by the second in which they left
+        self.under_way = deque([[] for _ in range(latency * STEPS)])  # by the step in which they left
+        self.meets_in_s = 1.0
 
     def play(self, requests):
-        """A second: answers come in, and so many requests go out."""
+        """A step: answers come in, and so many requests go out."""
         settlement, leaving = self.registry.settlement, []
         self.under_way.append(leaving)
         for model, quality in self.under_way.popleft() if self.latency else ():
@@ -81,9 +83,12 @@ class Player:
             self.regret += self.best - self.qualities[model.id]
 
     async def meet(self):
-        """Tell the others what is new, and hear it from them."""
-        if self.registry.sharing is not None:
-            await self.registry.sharing.sync()
+        """Tell the others what is new, and hear it from them, if it is time to."""
+        sharing = self.registry.sharing
+        self.meets_in_s -= 1 / STEPS
+        if sharing is not None and self.meets_in_s < 1e-9:
+            await sharing.sync()
+            self.meets_in_s = sharing.every_s
 
     async def end(self):
         """Let go of the connection."""
@@ -137,8 +142,10 @@ def played(fleet, workers, state, arguments, seed):
     game = {"policy": arguments.policy, "models": arguments.models, "world": seed, "state": state}
     game["latency"] = arguments.latency
     regret = fleet.told([{**game, "luck": f"{seed} {number}"} for number in range(workers)])
-    for _ in range(arguments.requests // arguments.rate):
-        regret = fleet.told([arguments.rate // workers] * workers)
+    for step in range(arguments.requests * STEPS // arguments.rate):
+        dealt, due = (at * arguments.rate // STEPS for at in (step, step + 1))
+        shares = [sum(one % workers == place for one in range(dealt, due)) for place in range(workers)]
+        regret = fleet.told(shares)
     return regret
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.batch.ledger import FACTS
 from orchestrator.batch.lines import Line
-from orchestrator.core.messages import ChatResponse
 from orchestrator.errors import OrchestratorError, ProviderAPIError
-from orchestrator.gateway.answering import answers
+from orchestrator.gateway.answering import answers, embeddings
+from orchestrator.gateway.asking import Asked
 from orchestrator.gateway.refusals import Refusal, refusal_of
 from orchestrator.models.model_registry import ModelRegistry
 
@@ -25,7 +25,7 @@ async def record_of(registry: ModelRegistry, line: Line, *, tries: int, rng: ran
     if line.asked is not None:
         for tried in range(1, tries + 1):
             try:
-                responses = await answers(registry, line.asked)
+                found = await _found(registry, line, line.asked)
             except Exception as error:  # noqa: BLE001 - the boundary: a line that fails stops no other
                 refusal = refusal_of(error)
                 spent_usd += _billed(error)
@@ -33,9 +33,36 @@ async def record_of(registry: ModelRegistry, line: Line, *, tries: int, rng: ran
                     break
                 await registry.clock.sleep(_pause_s(refusal, tried, rng))
             else:
-                return _answered(line, responses, registry.clock.time(), spent_usd)
+                return _answered(line, found, spent_usd)
     assert refusal is not None
     return _failed(line, refusal, spent_usd)
+
+
+class _Found(NamedTuple):
+    """What came back for a line: in its dialect, from whom, and at what cost in all (USD; None where not known)."""
+
+    body: dict[str, Any]
+    request_id: str
+    model_id: str | None
+    cost_usd: float | None
+    facts: dict[str, Any]
+
+
+async def _found(registry: ModelRegistry, line: Line, asked: Asked) -> _Found:
+    if line.wants_vectors:
+        vectors = await embeddings(registry, asked)
+        cost_usd = vectors.usage.cost_usd
+        return _Found(line.dialect.reply(asked, vectors), line.digest, vectors.model_id, cost_usd, {})
+    responses = await answers(registry, asked)
+    first, costs = responses[0], [response.spent_usd for response in responses]
+    known = [cost for cost in costs if cost is not None]
+    facts = {
+        "latency_s": first.latency_s,
+        "attempts": sum(max(1, len(response.attempts)) for response in responses),
+        "cached": first.cached,
+    }
+    body = line.dialect.reply(asked, responses, int(registry.clock.time()))
+    return _Found(body, first.id, first.model_id, sum(known) if len(known) == len(costs) else None, facts)
 
 
 def is_passing(record: Any) -> bool:
@@ -67,27 +94,17 @@ def _billed(error: Exception) -> float:
     return float(sum(attempt.cost_usd or 0.0 for attempt in attempts))
 
 
-def _answered(line: Line, responses: list[ChatResponse], now_s: float, spent_usd: float) -> dict[str, Any]:
-    assert line.asked is not None
-    costs = [response.spent_usd for response in responses]
-    known = [cost for cost in costs if cost is not None]
-    first = responses[0]
+def _answered(line: Line, found: _Found, spent_usd: float) -> dict[str, Any]:
     return {
-        "id": f"batch_req_{first.id}",
+        "id": f"batch_req_{found.request_id}",
         "custom_id": line.custom_id,
-        "response": {
-            "status_code": 200,
-            "request_id": first.id,
-            "body": line.dialect.reply(line.asked, responses, int(now_s)),
-        },
+        "response": {"status_code": 200, "request_id": found.request_id, "body": found.body},
         "error": None,
         FACTS: {
             "digest": line.digest,
-            "model": first.model_id,
-            "spent_usd": sum(known) + spent_usd if len(known) == len(costs) else None,
-            "latency_s": first.latency_s,
-            "attempts": sum(max(1, len(response.attempts)) for response in responses),
-            "cached": first.cached,
+            "model": found.model_id,
+            "spent_usd": None if found.cost_usd is None else found.cost_usd + spent_usd,
+            **found.facts,
         },
     }
 

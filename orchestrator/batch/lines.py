@@ -14,15 +14,20 @@ from typing import Any, NamedTuple
 from orchestrator.core.requirements import REQUIREMENT_NAMES, Requirements
 from orchestrator.errors import ConfigurationError, OrchestratorError
 from orchestrator.gateway.asking import CALL_OPTIONS, EXTENSION, Asked, completed
-from orchestrator.gateway.dialects import openai_chat, openai_responses
+from orchestrator.gateway.dialects import openai_chat, openai_embeddings, openai_responses
 from orchestrator.gateway.refusals import Refusal, RefusedError, refusal_of
+from orchestrator.gateway.settings import AUTO
 from orchestrator.models.service import split_wanted
 
 __all__ = ["Defaults", "Line", "Prompts", "count_lines", "read_lines"]
 
 Prompts = str | os.PathLike[str] | Iterable[str | Mapping[str, Any]]
 
-_DIALECTS: dict[str, ModuleType] = {"/v1/chat/completions": openai_chat, "/v1/responses": openai_responses}
+_DIALECTS: dict[str, ModuleType] = {
+    "/v1/chat/completions": openai_chat,
+    "/v1/responses": openai_responses,
+    "/v1/embeddings": openai_embeddings,
+}
 _LONGEST_ID = 512
 _SHORT = ("prompt", "messages")
 _PATIENT = {"wait_for_capacity": True, "deadline_s": 600.0}  # a batch has time
@@ -47,6 +52,11 @@ class Line(NamedTuple):
     asked: Asked | None
     refused: Refusal | None
     dialect: ModuleType = openai_chat
+
+    @property
+    def wants_vectors(self) -> bool:
+        """True for texts that shall become vectors, and not an answer."""
+        return self.dialect is openai_embeddings
 
     @classmethod
     def of(cls, number: int, text: bytes, defaults: Defaults) -> Line:
@@ -155,11 +165,13 @@ def _read(body: Mapping[str, Any]) -> tuple[ModuleType, Asked]:
 def _full(line: Mapping[str, Any]) -> tuple[ModuleType, Asked]:
     url, body = line.get("url", "/v1/chat/completions"), line.get("body")
     if url not in _DIALECTS:
-        raise ValueError(f"url {url!r} is not served: use {' or '.join(_DIALECTS)}")
+        raise ValueError(f"url {url!r} is not served: use {', '.join(_DIALECTS)}")
     if line.get("method", "POST") != "POST" or not isinstance(body, Mapping):
         raise ValueError("a line of OpenAI's format has a 'custom_id', method POST, a 'url' and an object 'body'")
     dialect = _DIALECTS[url]
     asked: Asked = dialect.read({"model": "auto", **body})
+    if dialect is openai_embeddings and asked.model == AUTO:
+        raise ValueError("'model' is missing: name one, for vectors of several models cannot be compared")
     said = body.get(EXTENSION) or {}
     if not isinstance(said, Mapping):
         raise RefusedError(400, "invalid_request", f"{EXTENSION!r} is an object of requirements and call options")

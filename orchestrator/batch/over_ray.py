@@ -7,6 +7,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 from orchestrator.batch.asking import record_of
@@ -21,20 +22,26 @@ __all__ = ["run"]
 
 
 class _Worker:
-    """A process somewhere in the cluster, with a registry of its own."""
+    """A process somewhere in the cluster, with a registry of its own that is open from its first line on."""
 
     def __init__(self, make_registry: Callable[[], ModelRegistry], tries: int) -> None:
         self._registry = make_registry()
         self._tries = tries
         self._rng = random.Random()
+        self._open = AsyncExitStack()
+        self._opening: asyncio.Future[ModelRegistry] | None = None
 
     async def answer(self, line: Line) -> Record:
         """The record of a line."""
+        if self._opening is None:  # Ray starts a lost actor again, and tells it nothing but the next line
+            self._opening = asyncio.ensure_future(self._open.enter_async_context(self._registry))
+        await self._opening
         return await record_of(self._registry, line, tries=self._tries, rng=self._rng)
 
     async def close(self) -> None:
-        """Write what was noted, and close."""
+        """Write what was noted, tell the others, and close."""
         await self._registry.drain()
+        await self._open.aclose()
 
 
 async def run(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,13 +65,14 @@ def serve(
         told = None if config is None else _read(config)
         token = token_urlsafe(16) if demo and "ORCHESTRATOR_OPERATOR_KEY" not in os.environ else None
         settings = _settings(told, host, port, operator_key=token)
+        reread = None if config is None else lambda: _settings(_read(config), host, port, operator_key=token)
         found = Where(names=model or (), base_url=base_url, key_variable=key_env)
         where = told if told is not None else Demo(traffic) if demo else found
         place, state = place_in(), _state(state, told)
         if workers > 1 and place is None:
-            _lead(workers, settings, token, state=state)
+            _lead(workers, settings, token, state=state, told=told)
         else:
-            asyncio.run(_serve(settings, where, selector, token=token, state=state, place=place))
+            asyncio.run(_serve(settings, where, selector, token=token, state=state, place=place, reread=reread))
 
 
 def _read(path: str) -> Settings:
@@ -92,17 +93,25 @@ def _state(given: str | None, told: Settings | None) -> str | None:
     return "" if "state" in told.sections else None
 
 
-def _lead(workers: int, settings: GatewaySettings, token: str | None, *, state: str | None) -> None:
-    """Be the parent of so many processes that run this command; all have the same key for the dashboard."""
+def _lead(
+    workers: int, settings: GatewaySettings, token: str | None, *, state: str | None, told: Settings | None
+) -> None:
+    """Be the parent of so many processes that run this command; all have the same key for the dashboard.
+
+    What is wrong with the state or the settings is said once, and not by every worker again and again.
+    """
     from orchestrator.gateway.workers import serve_with_workers
+    from orchestrator.models.configuring import check
     from orchestrator.state.store import state_store_at
 
     if state:
-        state_store_at(state).close()  # what is wrong with it is said once, and not by every worker
-    told = {} if token is None else {"ORCHESTRATOR_OPERATOR_KEY": token}
+        state_store_at(state).close()
+    if told is not None:
+        check(told)
+    shared = {} if token is None else {"ORCHESTRATOR_OPERATOR_KEY": token}
     if token is not None:
         typer.echo(f"the key of the dashboard's buttons is {token}")
-    serve_with_workers(workers, settings.host, settings.port, told=told, has_state=state is not None, say=typer.echo)
+    serve_with_workers(workers, settings.host, settings.port, told=shared, has_state=state is not None, say=typer.echo)
 
 
 def _settings(
@@ -128,6 +137,7 @@ async def _serve(
     token: str | None,
     state: str | None,
     place: Place | None,
+    reread: Callable[[], GatewaySettings] | None,
 ) -> None:
     from orchestrator.gateway import Gateway
     from orchestrator.gateway.serving import serve_until_told
@@ -137,9 +147,10 @@ async def _serve(
             from orchestrator.state.store import share
 
             share(registry, state)
-        gateway = Gateway(registry, settings)
+        gateway = Gateway(registry, settings, siblings=None if place is None else place.siblings)
         ready = (lambda url: _tell(gateway, url, token)) if place is None or place.number == 1 else (lambda _: None)
-        await serve_until_told(gateway, ready=ready, place=place)
+        with nullcontext() if reread is None else _reloading_on_hangup(gateway, reread):
+            await serve_until_told(gateway, ready=ready, place=place)
 
 
 @asynccontextmanager
@@ -152,9 +163,7 @@ async def _models(where: Where | Settings | Demo, selector: str) -> AsyncIterato
     if isinstance(where, Settings):
         from orchestrator.models.model_registry import ModelRegistry
 
-        registry = ModelRegistry.from_config(where)
-        with _reloading_on_hangup(registry):
-            yield registry
+        yield ModelRegistry.from_config(where)
         return
     if isinstance(where, Demo):
         async with served(where, selector=selector) as registry:
@@ -164,7 +173,7 @@ async def _models(where: Where | Settings | Demo, selector: str) -> AsyncIterato
 
 
 @contextmanager
-def _reloading_on_hangup(registry: ModelRegistry) -> Iterator[None]:
+def _reloading_on_hangup(gateway: Gateway, reread: Callable[[], GatewaySettings]) -> Iterator[None]:
     """SIGHUP reads the settings again, as it does for other servers; wrong ones change nothing."""
     import asyncio
     import signal
@@ -173,11 +182,15 @@ def _reloading_on_hangup(registry: ModelRegistry) -> Iterator[None]:
 
     def reload() -> None:
         try:
-            done = registry.reload()
+            settings = reread()
+            done = gateway.registry.reload()
         except ConfigurationError as error:
             typer.echo(f"orchestrator: nothing reloaded: {error}", err=True)
-        else:
-            typer.echo(f"reloaded: {len(done.added)} new, {len(done.changed)} changed, {len(done.removed)} gone")
+            return
+        gateway.heed(settings)
+        later = [name for name in done.at_next_start if name != "gateway"]
+        waits = f"; from the next start on: {', '.join(later)}" if later else ""
+        typer.echo(f"reloaded: {len(done.added)} new, {len(done.changed)} changed, {len(done.removed)} gone{waits}")
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, reload)

@@ -62,12 +62,20 @@ def _models(seen: Mapping[str, Any], rows: list[dict[str, Any]], *, is_narrow: b
     if not is_narrow:
         right = ["Calls", "Errors", "p50", "p95", "Cost", "Quality"]
     columns = [(name, "left") for name in left] + [(name, "right") for name in right]
-    made = table(f"Models ({seen['engine']['policy']})", *columns)
+    made = table(f"Models ({seen['engine']['policy']}{_crew(seen['engine'].get('workers'))})", *columns)
     calls = sum(row["calls"] for row in rows) or 1
     for row in rows:
         figures = _figures(row)
         made.add_row(*_who(row, row["calls"] / calls, is_narrow=is_narrow), *(figures[name] for name in right))
     return made
+
+
+def _crew(workers: Mapping[str, Any] | None) -> str:
+    """Whose figures these are, where several processes answer at one address."""
+    if workers is None:
+        return ""
+    of, missing = workers["of"], workers["of"] - len(workers["told"])
+    return f", {missing} of {of} workers missing" if missing else f", all {of} workers"
 
 
 def _who(row: Mapping[str, Any], share: float, *, is_narrow: bool) -> list[Text]:

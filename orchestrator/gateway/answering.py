@@ -8,8 +8,11 @@ from contextlib import aclosing
 from typing import Any
 
 from orchestrator.core.messages import ChatResponse, Chunk, Embeddings
+from orchestrator.core.model import Model
 from orchestrator.core.usage import UsageStats
 from orchestrator.gateway.asking import Asked
+from orchestrator.gateway.dialects.openai_embeddings import FORM
+from orchestrator.gateway.refusals import RefusedError
 from orchestrator.models.model_registry import ModelRegistry
 
 __all__ = ["answers", "embeddings", "pieces", "total_usage"]
@@ -33,8 +36,18 @@ async def _one(registry: ModelRegistry, asked: Asked, *, fresh: bool = False) ->
     if fresh:
         request.params["cache"] = False  # several choices that are one remembered answer are no choice
     if asked.model is not None:
-        return await service.call(service.get_model(asked.model), request)
+        return await service.call(named(registry, asked, asked.model), request)
     return await service.generate(request, asked.wanted, asked.objective)
+
+
+def named(registry: ModelRegistry, asked: Asked, name: str) -> Model:
+    """The model of that name; RefusedError where it is not known to be able to do what is asked."""
+    model = registry[name]
+    for need in asked.needs:
+        if not model.capabilities.has(need):
+            why = f"{model.id!r} is not known to have the capability {need!r}: ask another, or leave out what needs it"
+            raise RefusedError(400, "invalid_request", why)
+    return model
 
 
 async def pieces(registry: ModelRegistry, asked: Asked) -> AsyncGenerator[tuple[int, Chunk], None]:
@@ -54,7 +67,7 @@ def _stream(registry: ModelRegistry, asked: Asked, *, fresh: bool = False) -> An
     if fresh:
         request.params["cache"] = False
     if asked.model is not None:
-        return service.stream(service.get_model(asked.model), request)
+        return service.stream(named(registry, asked, asked.model), request)
     return service.generate_stream(request, asked.wanted, asked.objective)
 
 
@@ -94,11 +107,12 @@ async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def embeddings(registry: ModelRegistry, asked: Asked, texts: Sequence[str]) -> Embeddings:
+async def embeddings(registry: ModelRegistry, asked: Asked) -> Embeddings:
     """One vector a text, from the named model or from the best that can."""
-    params = dict(asked.params)
+    texts = list(map(str, asked.prompt))
+    params = {name: value for name, value in asked.params.items() if name != FORM}
     if asked.model is not None:
-        model = registry.service.get_model(asked.model)
+        model = registry[asked.model]
     else:
         model = await registry.select_model(**{"capabilities": ["embeddings"], **asked.wanted})
     return await registry.service.embed(model, texts, params)

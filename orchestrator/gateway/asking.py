@@ -26,7 +26,10 @@ _KNOWN = (*REQUIREMENT_NAMES, *CALL_OPTIONS, "objective", "tenant")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request: `model` is an id, `auto` or a profile's name until `completed` has looked it up (None: choose)."""
+    """One request: `model` is an id, `auto` or a profile's name until `completed` has looked it up (None: choose).
+
+    `needs` are capabilities that what is asked cannot do without, whoever is to answer.
+    """
 
     model: str | None
     prompt: Prompt
@@ -36,6 +39,7 @@ class Asked:
     with_usage: bool = True
     wanted: Mapping[str, Any] = field(default_factory=dict)
     objective: Objective | None = None
+    needs: tuple[str, ...] = ()
 
     def request(self) -> Request:
         """A fresh request for the road, which takes from it what it uses up."""
@@ -54,18 +58,27 @@ def completed(
     said = _from_headers(headers) | _from_body(extension)
     tenant = _tenant(said.pop("tenant", None), key)
     profile = profiles.get(asked.model or AUTO)
+    if not (said or profile or tenant or asked.needs) and asked.model not in (AUTO, None):
+        return asked  # most callers say nothing to the engine
     objective = _objective(said.pop("objective", None))
     wanted = {name: said.pop(name) for name in REQUIREMENT_NAMES if name in said}
     params = {**(profile.params if profile else {}), **asked.params, **said}
+    wanted = {**(profile.wanted if profile else {}), **wanted}
+    if asked.needs:
+        wanted["capabilities"] = [*_several(wanted.get("capabilities")), *asked.needs]
     if tenant is not None:
         params["tenant"] = tenant
     return replace(
         asked,
         model=None if profile or asked.model in (AUTO, None) else asked.model,
         params=params,
-        wanted={**(profile.wanted if profile else {}), **wanted},
+        wanted=wanted,
         objective=objective or (profile.objective if profile else None),
     )
+
+
+def _several(names: Any) -> list[str]:
+    return [names] if isinstance(names, str) else list(names or ())
 
 
 def _tenant(named: Any, key: GatewayKey | None) -> str | None:

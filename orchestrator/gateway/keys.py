@@ -25,10 +25,16 @@ class Doorkeeper:
     def __init__(
         self, keys: Sequence[GatewayKey], clock: Clock, rates_of: Callable[[str], RatesMaker] = lambda _: CoupledBuckets
     ) -> None:
-        self._keys = [(_digest(key.key), key) for key in keys]
         self._clock = clock
         self._rates_of = rates_of
-        self._limits: dict[str, RateLimits] = {}
+        self._limits: dict[tuple[str, float], RateLimits] = {}
+        self.heed(keys)
+
+    def heed(self, keys: Sequence[GatewayKey]) -> None:
+        """Know these keys and no others; who keeps a limit keeps what is used of it."""
+        self._keys = [(_digest(key.key), key) for key in keys]
+        places = {(key.name, key.requests_per_minute) for key in keys}
+        self._limits = {place: limits for place, limits in self._limits.items() if place in places}
 
     def admit(self, headers: Mapping[str, str]) -> GatewayKey | None:
         """The key of an allowed caller; None when no keys are set; RefusedError says what is wrong."""
@@ -52,10 +58,10 @@ class Doorkeeper:
 
     def _spend(self, key: GatewayKey, per_minute: float) -> None:
         now = self._clock.monotonic()
-        limits = self._limits.get(key.name)
+        limits = self._limits.get((key.name, per_minute))
         if limits is None:
             told = ModelConstraints(max_requests_per_minute=per_minute)
-            limits = self._limits[key.name] = self._rates_of(f"key {key.name}")(told, now)
+            limits = self._limits[key.name, per_minute] = self._rates_of(f"key {key.name}")(told, now)
         wait_s = limits.take(0, now)
         if wait_s:
             raise RefusedError(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from array import array
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -11,40 +10,35 @@ from aiohttp import web
 
 from orchestrator.core.model import Model
 from orchestrator.gateway import answering
-from orchestrator.gateway.asking import EXTENSION, Asked, completed
+from orchestrator.gateway.asking import EXTENSION, completed
 from orchestrator.gateway.bodies import json_body
-from orchestrator.gateway.dialects import openai_chat
-from orchestrator.gateway.dialects.dialect import only_strings, required
+from orchestrator.gateway.dialects import openai_chat, openai_embeddings
+from orchestrator.gateway.dialects.dialect import required
 from orchestrator.gateway.openapi import document
 from orchestrator.gateway.refusals import Refusal, RefusedError
 from orchestrator.gateway.report import plain
+from orchestrator.gateway.served import Serving
 from orchestrator.gateway.settings import AUTO, GatewayKey
 from orchestrator.gateway.visit import Desk, sent
-from orchestrator.telemetry import CONTENT_TYPE, prometheus_text
+from orchestrator.telemetry import CONTENT_TYPE, prometheus_text, together
 
 __all__ = ["alive", "description", "embeddings", "feedback", "metrics", "model", "models", "nowhere", "ready"]
-
-_NOT_PARAMETERS = frozenset({"model", "input", "encoding_format", "user", EXTENSION})
 
 
 async def embeddings(desk: Desk, http: web.Request, key: GatewayKey | None) -> web.StreamResponse:
     """One vector a text, as numbers or packed in base64 as OpenAI's clients ask for them."""
+    with desk.served.serving("embeddings") as serving:
+        return await _embedded(desk, http, key, serving)
+
+
+async def _embedded(desk: Desk, http: web.Request, key: GatewayKey | None, serving: Serving) -> web.StreamResponse:
     body = await json_body(http, read_s=desk.settings.read_s)
-    texts = only_strings(body.get("input"), "input")
-    form = body.get("encoding_format") or "float"
-    if form not in ("float", "base64"):
-        raise RefusedError(400, "invalid_request", f"encoding_format={form!r}: give 'float' or 'base64'")
-    params = {name: value for name, value in body.items() if name not in _NOT_PARAMETERS and value is not None}
-    asked = Asked(required(body, "model", str, words="the id of a model or 'auto'"), texts, params)
+    asked = openai_embeddings.read(body)
     asked = completed(asked, http.headers, body.get(EXTENSION), key=key, profiles=desk.settings.profiles)
-    vectors = await answering.embeddings(desk.registry, asked, texts)
-    data = [{"object": "embedding", "index": at, "embedding": _packed(v, form)} for at, v in enumerate(vectors)]
-    told = {"prompt_tokens": vectors.usage.prompt_tokens or 0, "total_tokens": vectors.usage.total_tokens or 0}
-    return sent({"object": "list", "model": vectors.model_id, "data": data, "usage": told})
-
-
-def _packed(vector: list[float], form: str) -> Any:
-    return vector if form == "float" else base64.b64encode(array("f", vector).tobytes()).decode("ascii")
+    serving.asked = asked
+    vectors = await answering.embeddings(desk.registry, asked)
+    serving.answers = [vectors]
+    return sent(openai_embeddings.reply(asked, vectors))
 
 
 async def models(desk: Desk, http: web.Request, key: GatewayKey | None) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature
@@ -56,7 +50,7 @@ async def models(desk: Desk, http: web.Request, key: GatewayKey | None) -> web.S
 
 async def model(desk: Desk, http: web.Request, key: GatewayKey | None) -> web.StreamResponse:  # noqa: ARG001 - likewise
     """One entry of that list."""
-    return sent(_entry(desk.registry.service.get_model(http.match_info["model"])))
+    return sent(_entry(desk.registry[http.match_info["model"]]))
 
 
 def _entry(model: Model) -> dict[str, Any]:
@@ -88,9 +82,15 @@ async def ready(desk: Desk, http: web.Request) -> web.StreamResponse:  # noqa: A
 
 
 async def metrics(desk: Desk, http: web.Request, key: GatewayKey | None) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature
-    """The figures of the registry, as Prometheus reads them; where keys are needed, with any of them."""
+    """The figures of this and every other worker, as Prometheus reads them; where keys are needed, with any of them."""
     told = {"Server": "orchestrator", "Content-Type": CONTENT_TYPE}
-    return web.Response(body=prometheus_text(desk.registry).encode(), headers=told)
+    others = await desk.siblings.ask("metrics")
+    return web.Response(body=together([own_figures(desk), *others.values()]).encode(), headers=told)
+
+
+def own_figures(desk: Desk) -> str:
+    """The figures of this process alone."""
+    return prometheus_text(desk.registry, worker=desk.siblings.number)
 
 
 async def description(http: web.Request) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature
@@ -99,6 +99,23 @@ async def description(http: web.Request) -> web.StreamResponse:  # noqa: ARG001 
 
 
 async def nowhere(http: web.Request) -> web.StreamResponse:
-    """A path that leads to nobody."""
-    refusal = Refusal(404, "not_found", f"nothing answers {http.method} {plain(http.path)}; see /openapi.json")
+    """A path that leads to nobody; the right one is told where it is wrong by one part, as base URLs often are."""
+    told = _meant(http.path) or "see /openapi.json"
+    refusal = Refusal(404, "not_found", f"nothing answers {http.method} {plain(http.path)}; {told}")
     return sent(openai_chat.error(refusal), status=404)
+
+
+@cache
+def _known_paths() -> frozenset[str]:
+    return frozenset(document("")["paths"])
+
+
+def _meant(path: str) -> str | None:
+    known, path = _known_paths(), path.rstrip("/")
+    if path in known:
+        return f"did you mean {path}?"
+    if f"/v1{path}" in known:
+        return f"did you mean /v1{path}? the base URL ends in /v1"
+    if path.startswith("/v1/v1/") and path[3:] in known:
+        return f"did you mean {path[3:]}? the base URL ends before /v1"
+    return None

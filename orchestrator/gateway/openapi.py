@@ -48,6 +48,7 @@ def _paths() -> dict[str, Any]:
         "/v1/chat/completions": _post("Chat, as OpenAI's clients speak it", "ChatRequest", streams=True),
         "/v1/responses": _post("Responses, as OpenAI's clients speak them", "ResponsesRequest", streams=True),
         "/v1/messages": _post("Messages, as Anthropic's clients speak them", "MessagesRequest", streams=True),
+        "/v1/messages/count_tokens": _post("The tokens of a message before it is sent", "CountRequest"),
         "/v1/embeddings": _post("One vector a text", "EmbeddingsRequest"),
         "/v1/feedback": _post("Rate an answer, so that the engine learns from it", "Feedback"),
         "/v1/models": _get("Every name that may be asked as a model"),
@@ -114,11 +115,12 @@ def _schemas() -> dict[str, Any]:
             {**shared, "messages": turns, "n": {"type": "integer", "minimum": 1, "maximum": 8}}, "model", "messages"
         ),
         "MessagesRequest": _object(
-            {**shared, "messages": turns, "max_tokens": {"type": "integer", "minimum": 1}},
+            {**shared, "messages": turns, "max_tokens": {"type": "integer", "minimum": 1}, "thinking": _thinking()},
             "model",
             "messages",
             "max_tokens",
         ),
+        "CountRequest": _object({"model": model, "messages": turns}, "model", "messages"),
         "ResponsesRequest": _object({**shared, "input": _TEXT}, "model", "input"),
         "EmbeddingsRequest": _object({"model": model, "input": _texts()}, "model", "input"),
         "Feedback": _object(
@@ -131,6 +133,15 @@ def _engine() -> dict[str, Any]:
     """What may be said to the engine itself; every member may also be a header, X-Orchestrator-Max-Cost and so on."""
     members = dict.fromkeys((*REQUIREMENT_NAMES, *CALL_OPTIONS, "objective", "tenant"), _ANY)
     return {"type": "object", "properties": members, "additionalProperties": False}
+
+
+def _thinking() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"type": {"enum": ["enabled", "adaptive", "disabled"]}, "budget_tokens": {"type": "integer"}},
+        "required": ["type"],
+        "description": "how much to think; models of others than Anthropic are told an effort",
+    }
 
 
 def _texts() -> dict[str, Any]:

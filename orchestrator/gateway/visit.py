@@ -18,7 +18,9 @@ from orchestrator.gateway.dialects.dialect import Dialect, StreamWriter
 from orchestrator.gateway.keys import Doorkeeper
 from orchestrator.gateway.refusals import Refusal, RefusedError, refusal_of
 from orchestrator.gateway.report import facts_of, headers_of, plain
+from orchestrator.gateway.served import Served, Serving
 from orchestrator.gateway.settings import GatewayKey, GatewaySettings
+from orchestrator.gateway.siblings import Siblings
 from orchestrator.gateway.speaking import Speaker
 from orchestrator.gateway.spoken import Spoken
 from orchestrator.integrations.strict_json import dumps
@@ -28,6 +30,7 @@ __all__ = ["Desk"]
 
 Piece = tuple[int, Chunk]
 Work = Callable[["Desk", web.Request, GatewayKey | None], Awaitable[web.StreamResponse]]
+_JSON = {"Server": "orchestrator", "Content-Type": "application/json"}
 _log = logging.getLogger(__name__)
 
 
@@ -36,32 +39,43 @@ class _Ends(NamedTuple):
 
     asked: Asked
     answer_id: str
-    started: float
+    serving: Serving
 
 
 class Desk:
     """Answers the clients of one registry, in whatever dialect they speak."""
 
-    def __init__(self, registry: ModelRegistry, settings: GatewaySettings) -> None:
+    def __init__(self, registry: ModelRegistry, settings: GatewaySettings, siblings: Siblings) -> None:
         self.registry = registry
         self.settings = settings
+        self.siblings = siblings
         self.doorkeeper = Doorkeeper(settings.keys, registry.clock, registry.admission.rates_of)
         self.spoken = Spoken()
-        for key in settings.keys:
+        self.served = Served(registry)
+        self._limit_tenants()
+
+    def heed(self, settings: GatewaySettings) -> None:
+        """Go by these from the next request on."""
+        self.settings = settings
+        self.doorkeeper.heed(settings.keys)
+        self._limit_tenants()
+
+    def _limit_tenants(self) -> None:
+        for key in self.settings.keys:
             if key.budget_usd_per_day is not None:
-                registry.limit_tenant(key.tenant or key.name, day_usd=key.budget_usd_per_day)
+                self.registry.limit_tenant(key.tenant or key.name, day_usd=key.budget_usd_per_day)
 
     async def talk(self, http: web.Request, dialect: Dialect) -> web.StreamResponse:
         """Answer one request for words; whatever goes wrong is told in the dialect."""
-        started = self.registry.clock.monotonic()
         try:
-            asked = await self.understood(http, dialect)
-            if asked.stream:
-                return await self._stream(http, dialect, asked, started)
-            found = await answering.answers(self.registry, asked)
-            elapsed_s = self.registry.clock.monotonic() - started
-            told = headers_of(facts_of(asked, found, policy=self.policy, elapsed_s=elapsed_s))
-            return sent(dialect.reply(asked, found, int(self.registry.clock.time())), headers=told)
+            with self.served.serving("chat") as serving:
+                serving.asked = asked = await self.understood(http, dialect)
+                if asked.stream:
+                    return await self._stream(http, dialect, asked, serving)
+                serving.answers = found = await answering.answers(self.registry, asked)
+                elapsed_s = self.registry.clock.monotonic() - serving.began_s
+                told = headers_of(facts_of(asked, found, policy=self.policy, elapsed_s=elapsed_s))
+                return sent(dialect.reply(asked, found, int(self.registry.clock.time())), headers=told)
         except Exception as error:  # noqa: BLE001 - the boundary: a client gets an answer whatever happens
             return self.refuse(error, dialect)
 
@@ -98,17 +112,19 @@ class Desk:
             _log.error("a request failed unforeseen", exc_info=error)
         return sent(dialect.error(refusal), status=refusal.status, headers=refusal.headers)
 
-    async def _stream(self, http: web.Request, dialect: Dialect, asked: Asked, started: float) -> web.StreamResponse:
+    async def _stream(self, http: web.Request, dialect: Dialect, asked: Asked, serving: Serving) -> web.StreamResponse:
         """Pieces as they come; until the first is there a failure still has a status of its own."""
         answer_id = f"{dialect.ID}{uuid4().hex}"
         writer = dialect.writer(asked, answer_id, int(self.registry.clock.time()))
         async with aclosing(answering.pieces(self.registry, asked)) as pieces:
             first = await anext(pieces)
+            serving.speaks()
             told = {"X-Orchestrator-Model": plain(first[1].model_id or "")}
             try:
                 async with Speaker(http, told, beat_s=self.settings.beat_s) as speaker:
-                    await self._speak(speaker, writer, first, pieces, ends=_Ends(asked, answer_id, started))
+                    await self._speak(speaker, writer, first, pieces, ends=_Ends(asked, answer_id, serving))
             except ConnectionError:
+                serving.error_type = "cancelled"
                 _log.debug("a client left in the middle of a stream")  # closing the pieces ends the call upstream
         return speaker.response
 
@@ -127,14 +143,17 @@ class Desk:
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 - the boundary: told in the stream, for its status has been sent
-            await speaker.say(writer.error(self._noted(error)))
+            refusal = self._noted(error)
+            ends.serving.error_type = refusal.kind
+            await speaker.say(writer.error(refusal))
 
     def _facts(self, answers: list[ChatResponse], ends: _Ends) -> dict[str, Any]:
         """What a reply's headers would have told, had it been known before the first word."""
         if not answers:
             return {}
+        ends.serving.answers = answers
         self.spoken.note(ends.answer_id, answers[0].id)
-        elapsed_s = self.registry.clock.monotonic() - ends.started
+        elapsed_s = self.registry.clock.monotonic() - ends.serving.began_s
         return facts_of(ends.asked, answers, policy=self.policy, elapsed_s=elapsed_s)
 
     @staticmethod
@@ -147,5 +166,5 @@ class Desk:
 
 def sent(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """A JSON reply."""
-    told = {"Server": "orchestrator", **(headers or {})}
-    return web.Response(body=dumps(body), status=status, headers=told, content_type="application/json")
+    told = {**_JSON, **headers} if headers else _JSON
+    return web.Response(body=dumps(body), status=status, headers=told)

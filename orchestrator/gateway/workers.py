@@ -12,9 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
 from orchestrator.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from orchestrator.gateway.siblings import Siblings
 
 __all__ = ["STATE", "Crew", "Place", "place_in", "serve_with_workers"]
 
@@ -23,16 +27,18 @@ _STEADY_S = 60.0  # who has lived so long is started again without a long pause
 _WRONG_CALL = 2  # the exit code of a command that would fail again
 _BACKLOG = 1024
 _NUMBER, _SOCKET, _LEASH = "ORCHESTRATOR_WORKER", "ORCHESTRATOR_WORKER_SOCKET", "ORCHESTRATOR_WORKER_LEASH"
+_CREW, _ROOM = "ORCHESTRATOR_WORKER_CREW", "ORCHESTRATOR_WORKER_ROOM"
 STATE = "ORCHESTRATOR_STATE"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a worker is handed: its number, the socket to accept from, and a pipe that closes with the parent."""
+    """What a worker is handed: its number, the socket to accept from, a pipe that closes with the parent, its crew."""
 
     number: int
     listening: socket.socket
     leash: int
+    siblings: Siblings
 
     def hold(self, loop: asyncio.AbstractEventLoop) -> None:
         """Leave in order when the parent has died, whatever it died of."""
@@ -49,8 +55,11 @@ def place_in(environ: Mapping[str, str] | None = None) -> Place | None:
     environ = os.environ if environ is None else environ
     if _NUMBER not in environ:
         return None
-    listening = socket.socket(fileno=int(environ[_SOCKET]))
-    return Place(int(environ[_NUMBER]), listening, int(environ[_LEASH]))
+    from orchestrator.gateway.siblings import Siblings  # the parent needs no HTTP
+
+    number, listening = int(environ[_NUMBER]), socket.socket(fileno=int(environ[_SOCKET]))
+    siblings = Siblings(number, Path(environ[_ROOM]), of=int(environ[_CREW]))
+    return Place(number, listening, int(environ[_LEASH]), siblings)
 
 
 def serve_with_workers(
@@ -64,10 +73,11 @@ def serve_with_workers(
         raise ConfigurationError(
             f"workers={number}: this system has no signals to lead them by; start one process each"
         )
-    with _bound(host, port) as listening, _own_state(has_state=has_state) as own:
+    with _bound(host, port) as listening, _own_room(has_state=has_state) as own:
         name, bound_port = listening.getsockname()[:2]
         say(f"{number} workers at http://{f'[{name}]' if ':' in name else name}:{bound_port}")
-        crew = Crew([sys.executable, "-m", "orchestrator", *sys.argv[1:]], listening, told={**told, **own}, say=say)
+        told = {**told, **own, _CREW: str(number)}
+        crew = Crew([sys.executable, "-m", "orchestrator", *sys.argv[1:]], listening, told=told, say=say)
         asyncio.run(crew.run(number))
 
 
@@ -167,10 +177,8 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _own_state(*, has_state: bool) -> Iterator[dict[str, str]]:
-    """Where there is no state, a file that lives as long as the crew."""
-    if has_state:
-        yield {}
-        return
+def _own_room(*, has_state: bool) -> Iterator[dict[str, str]]:
+    """A folder that lives as long as the crew: for the sockets between the workers, and a state where there is none."""
     with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
-        yield {STATE: f"sqlite:///{Path(folder) / 'state.db'}"}
+        room = {_ROOM: folder}
+        yield room if has_state else {**room, STATE: f"sqlite:///{Path(folder) / 'state.db'}"}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Learning", "flat", "unflat"]
 
+_DOUBT = 10.0  # calls that have to be told of before the figures weigh as much as the guess
+_LATELY = 0.8  # of what is remembered of a round, in the next
 _NOISE = 1e-9  # differences that are only rounding
 _Row = dict[str, float]
 
@@ -36,6 +38,7 @@ class Learning:
         self._half_lives = 0.0
         self._waiting: dict[str, _Row] = {}
         self._selector: ModelSelector | None = None  # whose arms with news are known
+        self._here = self._elsewhere = 0.0  # calls that were told of lately
 
     def news(self) -> Sums:
         """Differences of the sums, arm by arm."""
@@ -52,9 +55,17 @@ class Learning:
             for path, number in row.items():
                 if math.isfinite(number):
                     waiting[path] = waiting.get(path, 0.0) + number
+        self._elsewhere += sum(max(0.0, row.get("pulls", 0.0)) for row in changes.values())
         ready = {name: self._waiting.pop(name) for name in tuple(self._waiting) if name in self._models}
         if ready:
             self._settlement.study(lambda selector: self._absorb(selector, ready))
+
+    def among(self, processes: int) -> None:
+        """A round is over: so many processes share, and each call here stands for as many as they make meanwhile."""
+        others = processes - 1
+        busier = (self._elsewhere + _DOUBT * others) / (self._here + _DOUBT)  # alike, until the figures say otherwise
+        self._settlement.study(lambda selector: selector.among(min(others, round(busier))))
+        self._here, self._elsewhere = _LATELY * self._here, _LATELY * self._elsewhere
 
     def _news(self, selector: ModelSelector) -> dict[str, _Row]:
         aged = 2.0 ** (self._half_lives - selector.half_lives)
@@ -70,6 +81,7 @@ class Learning:
             row = _difference(sums, told, aged)
             if row:
                 found[f"{self.kind}:{name}"] = row
+                self._here += max(0.0, row.get("pulls", 0.0))
             self._told[name] = sums
         for gone in [name for name in self._told if name not in self._models]:
             del self._told[gone]

@@ -48,6 +48,7 @@ class Sharing:
         self.synced_at: float | None = None  # the clock's `monotonic` when the store answered last
         self._clock = clock
         self._outages: Outages | None = None
+        self._learning: Learning | None = None
         self._parts: tuple[Part, ...] = ()
         self._lock = asyncio.Lock()
         self._begin_anew()
@@ -61,7 +62,8 @@ class Sharing:
 
     def attach(self, registry: ModelRegistry) -> None:
         """Share what this registry learns, sees failing and consumes."""
-        parts: list[Part] = [Learning(registry.settlement, registry), self.accounts]
+        self._learning = Learning(registry.settlement, registry)
+        parts: list[Part] = [self._learning, self.accounts]
         if registry.usage.keeper is None:  # else its ledger is where processes meet
             parts.append(Consumption(registry.usage))
         self._parts = tuple(parts)
@@ -86,18 +88,20 @@ class Sharing:
         async with self._lock:
             if self._owner != os.getpid():
                 self._leave_parent()
-            parcel = self._pending = self._parcel()
-            self._tries += 1
-            try:
-                delivery = await asyncio.to_thread(self.store.exchange, parcel)
-            except StateUnavailableError:
-                return False
-            try:
-                await self._take_in(parcel, delivery)
-            except StateUnavailableError:
-                return False
-            self.synced_at = self._clock.monotonic()
-            return True
+            arrived = await self._round()
+            if self._learning is not None:
+                self._learning.among(self.rates.processes)
+            return arrived
+
+    async def _round(self) -> bool:
+        parcel = self._pending = self._parcel()
+        self._tries += 1
+        try:
+            await self._take_in(parcel, await asyncio.to_thread(self.store.exchange, parcel))
+        except StateUnavailableError:
+            return False
+        self.synced_at = self._clock.monotonic()
+        return True
 
     async def close(self) -> None:
         """Bring what is left, and let go of the store; it opens again when it is used."""

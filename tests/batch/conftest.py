@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,12 @@ from orchestrator.core.messages import Reply
 from orchestrator.core.model import Model
 from orchestrator.core.usage import UsageStats
 from orchestrator.models.model_registry import ModelRegistry
+
+sys.path.append(str(Path(__file__).parents[1] / "caches"))
+
+from redis_server import own_redis
+
+__all__ = ["own_redis"]
 
 
 class Priced(Model):

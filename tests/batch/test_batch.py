@@ -1,11 +1,16 @@
 """A batch answers every line once, whatever happens on the way."""
 
 import asyncio
+import base64
 import json
+import struct
 
 import pytest
 
 from orchestrator.batch import Progress, run
+from orchestrator.core.messages import Embeddings
+from orchestrator.core.model import Model
+from orchestrator.core.usage import UsageStats
 from orchestrator.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -36,6 +41,51 @@ async def test_answers_in_the_other_dialect(registry_of, priced, prompts, out):
     await run(path, out, registry=registry_of(priced()))
     body = json.loads(out.read_text())["response"]["body"]
     assert (body["object"], body["output"][-1]["content"][0]["text"]) == ("response", "hello")
+
+
+class Embeds(Model):
+    """Turns a text into its length."""
+
+    async def send_embeddings(self, texts, params):
+        assert params in ({}, {"dimensions": 1})
+        return Embeddings([[float(len(text))] for text in texts], usage=UsageStats(1_000, 0))
+
+    def setup_issue(self):
+        return None
+
+
+def embedding(custom_id, **body):
+    """A line of OpenAI's format for vectors."""
+    return {"custom_id": custom_id, "method": "POST", "url": "/v1/embeddings", "body": body}
+
+
+async def test_texts_become_vectors(registry_of, prompts, out):
+    """`/v1/embeddings` is answered as that endpoint does, with its cost; a second run asks for nothing."""
+    model = Embeds(id="vectors", provider="custom", cost={"input": 1, "output": 0}, capabilities=["embeddings"])
+    path = prompts(
+        embedding("a", model="vectors", input=["one", "three"], dimensions=1),
+        embedding("b", model="vectors", input="four", encoding_format="base64"),
+    )
+    registry = registry_of(model)
+    done = await run(path, out, registry=registry)
+    again = await run(path, out, registry=registry)
+    records = {record["custom_id"]: record for record in map(json.loads, out.read_text().splitlines())}
+    body = records["a"]["response"]["body"]
+    assert [row["embedding"] for row in body["data"]] == [[3.0], [5.0]]
+    assert (body["object"], body["model"], body["usage"]["prompt_tokens"]) == ("list", "vectors", 1_000)
+    assert base64.b64decode(records["b"]["response"]["body"]["data"][0]["embedding"]) == struct.pack("<f", 4)
+    assert (done.done, done.failed, done.spent_usd) == (2, 0, pytest.approx(0.002))
+    assert (again.before, again.spent_now_usd) == (2, 0)
+
+
+async def test_vectors_need_a_model_that_is_named(registry_of, priced, prompts, out, answers):
+    """Those of several models cannot be compared; and a model that makes none says so, once."""
+    path = prompts(embedding("a", input="x"), embedding("b", model="echo", input="x"), embedding("c", model="echo"))
+    await run(path, out, registry=registry_of(priced()))
+    errors = {record["custom_id"]: record["error"] for record in map(json.loads, out.read_text().splitlines())}
+    assert errors["a"]["message"] == "'model' is missing: name one, for vectors of several models cannot be compared"
+    assert "computes no embeddings" in errors["b"]["message"]
+    assert errors["c"]["message"] == "'input' must be a text or a list of texts"
 
 
 async def test_concurrency_is_bounded_and_used(registry_of, priced, prompts, out):

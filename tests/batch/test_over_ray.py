@@ -31,23 +31,30 @@ async def test_without_ray_the_error_names_the_extra(monkeypatch, prompts, out):
 
 
 @pytest.mark.timeout(240)  # a cluster of processes has to start
-def test_a_cluster_answers_a_batch_and_goes_on_where_it_was(prompts, out):
-    """Two actors, each with a registry of its own; a second run asks for nothing."""
-    pytest.importorskip("ray", reason="Ray is not installed")
+def test_a_cluster_answers_a_batch_once_and_learns_together(prompts, out, own_redis):
+    """Two actors with their state in Redis: every line is paid for once and counted once, and each knew of both."""
+    pytest.importorskip("ray", reason="Ray is not installed: make test-ray")
     path = prompts(*(json.dumps(f"What is {number} plus 1?") for number in range(60)))
-    with Emulator.in_thread([EmulatedModel("small", latency_s=0.01)]) as emulator:
+    models = [EmulatedModel(name, latency_s=0.1) for name in ("small", "large")]
+    with Emulator.in_thread(models) as emulator:
         script = Path(__file__).with_name("ray_process.py")
         done = subprocess.run(
-            [sys.executable, script, path, out, emulator.base_url("openai")],
+            [sys.executable, script, path, out, emulator.base_url("openai"), f"redis://127.0.0.1:{own_redis().port}/0"],
             capture_output=True,
             text=True,
             timeout=220,
             check=False,
             env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"},
         )
+        asked = sum(emulator.requests.values())
     assert done.returncode == 0, done.stderr[-2000:]
     figures = json.loads(done.stdout.splitlines()[-1])
-    assert figures == {"first": [60, 0, 0], "again": [60, 60, 0], "processes": 2}
+    assert (figures["first"], figures["again"], asked) == ([60, 0, 0], [60, 60, 0], 60)
+    assert figures["shared"] == {"pulls": 60, "requests": 60, "spent_usd": figures["spent_usd"]}
+    assert figures["spent_usd"] > 0
+    assert sum(one["own"] for one in figures["processes"]) == 60
+    assert len(figures["processes"]) == 2
+    assert all(one["known"] > one["own"] for one in figures["processes"])
     texts = {
         one["custom_id"]: one["response"]["body"]["choices"][0]["message"]["content"]
         for one in map(json.loads, out.read_text().splitlines())

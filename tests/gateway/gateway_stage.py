@@ -29,7 +29,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(*models, keys=OURS, registry_options=None, **settings):
+async def stage(*models, keys=OURS, registry_options=None, siblings=None, **settings):
     """A gateway over these emulated models."""
     async with AsyncExitStack() as stack:
         emulator = await stack.enter_async_context(Emulator(list(models)))
@@ -37,7 +37,8 @@ async def stage(*models, keys=OURS, registry_options=None, **settings):
         stack.push_async_callback(registry.cleanup)
         for model in models:
             registry[model.name] = OpenAIModel(name=model.name, api_key="x", base_url=emulator.base_url("openai"))
-        gateway = Gateway(registry, GatewaySettings(port=0, keys=tuple(keys), drain_s=1, **settings))
+        told = GatewaySettings(port=0, keys=tuple(keys), drain_s=1, **settings)
+        gateway = Gateway(registry, told, siblings=siblings)
         url = await stack.enter_async_context(gateway.serving())
         yield Stage(emulator, registry, gateway, url)
 

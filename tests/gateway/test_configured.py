@@ -9,7 +9,9 @@ import pytest
 from orchestrator import ModelRegistry
 from orchestrator.cli.serve import _reloading_on_hangup
 from orchestrator.errors import ConfigurationError
+from orchestrator.gateway import Gateway, GatewaySettings
 from orchestrator.gateway.configured import gateway_settings
+from orchestrator.gateway.refusals import RefusedError
 from orchestrator.settings import load_settings
 
 KEY = "sk-0123456789abcdef"
@@ -62,13 +64,25 @@ async def test_a_hang_up_reloads(tmp_path, capsys):
     path = tmp_path / "models.yaml"
     path.write_text("models: [openai/a]\n")
     registry = ModelRegistry.from_config(path, environ={})
-    with _reloading_on_hangup(registry):
-        for text in ("models: [openai/b]\n", "modles: []\n"):
+    gateway = Gateway(registry, GatewaySettings(port=9000))
+    key = "gateway: {port: 9001, keys: [{name: web, key: a-key-that-is-long}]}"
+    more = f"cache: {{backend: memory}}\n{key}\nprofiles: {{cheap: {{max_cost: 0.1}}}}\n"
+    outputs = []
+    with _reloading_on_hangup(gateway, lambda: gateway_settings(load_settings(path, environ={}))):
+        for text in (f"models: [openai/b]\n{more}", "modles: []\n"):
             path.write_text(text)
             os.kill(os.getpid(), signal.SIGHUP)
             told = ""
             while not told:
                 await asyncio.sleep(0)
                 told = "".join(capsys.readouterr())
+            outputs.append(told)
             assert list(registry) == ["openai/b"]
-    assert "nothing reloaded" in told
+            assert list(gateway.desk.settings.profiles) == ["cheap"]
+            assert gateway.desk.settings.port == 9000  # where it listens stays as it was
+            with pytest.raises(RefusedError):
+                gateway.desk.doorkeeper.admit({})
+            assert gateway.desk.doorkeeper.admit({"x-api-key": "a-key-that-is-long"}).name == "web"
+    done, refused = outputs
+    assert done == "reloaded: 1 new, 0 changed, 1 gone; from the next start on: cache\n"
+    assert "nothing reloaded" in refused

@@ -20,7 +20,9 @@ from orchestrator.gateway.dashboard.beliefs import belief_of
 from orchestrator.gateway.dashboard.feed import Feed
 from orchestrator.gateway.dashboard.history import OTHERS, SPANS, History
 from orchestrator.gateway.dashboard.snapshot import Watchman
+from orchestrator.gateway.dashboard.view import View
 from orchestrator.gateway.settings import GatewayKey
+from orchestrator.gateway.siblings import Siblings
 from orchestrator.selectors import selector_named
 from orchestrator.testing import EmulatedModel, Fail, FakeClock
 
@@ -160,7 +162,7 @@ async def test_the_feed_is_the_snapshot_kept_up_to_date():
             while seen["models"][0]["status"] != "drained":
                 ((name, told),) = await events_of(feed, 1)
                 seen = merged(seen, name, told)
-        fresh = on.gateway.dashboard.watchman.whole()
+        fresh = await on.gateway.dashboard.view.whole()
         assert [(row["id"], row["status"]) for row in seen["models"]] == [("first", "drained")]
         assert seen["models"] == json.loads(json.dumps(fresh["models"]))
         numbers = [one["number"] for one in seen["decisions"]]
@@ -207,7 +209,7 @@ def watched():
     clock = FakeClock()
     registry = ModelRegistry(clock=clock)
     registry["a"] = Model(id="a", provider="custom")
-    feed = Feed(Watchman(registry), clock)
+    feed = Feed(View(Watchman(registry), Siblings()), clock)
 
     def join():
         watcher = module._Watcher(Wire(), is_chunked=False)
@@ -242,8 +244,8 @@ async def test_a_thousand_watchers_are_one_look(watched, monkeypatch):
     feed, registry, _, join = watched
     crowd = [join() for _ in range(1000)]
     looks = []
-    look = feed.watchman.news
-    monkeypatch.setattr(feed.watchman, "news", lambda: looks.append(1) or look())
+    look = feed.view.watchman.look
+    monkeypatch.setattr(feed.view.watchman, "look", lambda: looks.append(1) or look())
     await feed.tick()
     registry.health.drain("a")
     await feed.tick()
@@ -286,7 +288,7 @@ async def test_no_key_of_a_provider_is_ever_shown():
         on.registry["first"] = OpenAIModel(name="first", api_key="canary-key-of-a-model", base_url=address)
         with pytest.raises(ProviderAPIError):
             await on.registry.generate_response("What is a canary prompt?")
-        shown = json.dumps(on.gateway.dashboard.watchman.whole())
+        shown = json.dumps(await on.gateway.dashboard.view.whole())
         assert "authentication" in shown
         assert "canary" not in shown
 
@@ -338,7 +340,7 @@ async def test_who_may_press(headers, body, status):
             told = await reply.text()
         assert reply.status == status, told
         assert not {KEY, ADMIN.key, OPERATOR_KEY} & set(told.split('"'))
-        events = on.gateway.dashboard.watchman.whole()["events"]
+        events = on.gateway.dashboard.watchman.look()["events"]
         assert [event["by"] for event in events if "by" in event] == (
             [] if status != 200 else ["ops" if "x-api-key" in headers else "operator"]
         )
@@ -385,8 +387,8 @@ async def test_an_outage_is_told_with_its_end(fake_clock):
     registry["a"] = Model(id="a", provider="custom")
     watchman = Watchman(registry)
     registry.health.observe(registry["a"], outcome(error=ServerError("x", status=500)))
-    (row,) = watchman.whole()["models"]
+    (row,) = watchman.look()["models"]
     assert row["status"] == "unhealthy"
     assert row["reason"] == "server (HTTP 500)"
     assert row["returns_at"] > fake_clock.time()
-    assert watchman.whole()["events"][-1]["to"] == "unhealthy"
+    assert watchman.look()["events"][-1]["to"] == "unhealthy"

@@ -9,6 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from orchestrator import ModelHealthMonitor
 from orchestrator.gateway import GatewayKey
+from orchestrator.gateway.siblings import Siblings
 from orchestrator.testing import EmulatedModel, Fail
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -88,6 +89,18 @@ def test_buttons_are_locked_without_a_key_and_work_with_one(visit):
         page.get_by_role("button", name="Reset").click()
         expect(page.locator("#toast")).to_contain_text("reset done")
         expect(page.locator("#events")).to_contain_text("drained by operator")
+
+
+def test_a_worker_that_does_not_answer_is_named_as_missing(visit, tmp_path):
+    """Whose figures these are stands at the top, on a phone too where somebody is missing."""
+    with scene(siblings=Siblings(1, tmp_path, of=2)) as on:
+        for viewport in (DESK, PHONE):
+            page = visit(on, viewport=viewport)
+            expect(page.locator("#workers")).to_have_text("1 of 2 workers missing")
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        on.gateway.siblings.of = 1
+        expect(page.locator("#workers")).to_have_text("all 1 workers")
+        expect(page.locator("#workers")).to_be_hidden()
 
 
 def test_a_key_in_the_link_unlocks_and_leaves_the_address(visit):

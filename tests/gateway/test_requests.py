@@ -60,6 +60,14 @@ async def test_a_profile_is_a_model_by_another_name():
         (CHAT | {"messages": []}, "'messages' must be a list"),
         (CHAT | {"messages": ["hi"]}, "each of 'messages' is an object"),
         (CHAT | {"messages": [{"role": "poet", "content": "hi"}]}, "a message has a role among"),
+        (CHAT | {"messages": [{"role": "user", "content": 5}]}, "text or a list of parts, not int"),
+        (CHAT | {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "'input_audio' cannot be read"),
+        (CHAT | {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "give 'text', or 'image_url'"),
+        (
+            CHAT | {"messages": [{"role": "assistant", "tool_calls": [{"function": {}}]}]},
+            "a tool call has a 'function'",
+        ),
+        (CHAT | {"response_format": {"type": "json_schema"}}, "'json_schema' with 'name' and 'schema'"),
         (CHAT | {"n": 99}, "n=99: give a whole number from 1 to 8"),
         (CHAT | {"tenant": "other"}, "put it into 'orchestrator'"),
         (CHAT | {"orchestrator": {"max_costs": 1}}, "did you mean 'max_cost'?"),
@@ -98,6 +106,35 @@ async def test_a_body_over_the_limit_is_refused_with_413():
     async with stage(EmulatedModel("m"), max_body=1000) as served:
         status, _, answer = await post(served, b" " * 2000)
     assert (status, answer["error"]["code"]) == (413, "too_large")
+    assert answer["error"]["message"] == "the body is larger than 1000 bytes"
+
+
+async def test_a_caller_makes_no_models_by_naming_them(served, monkeypatch):
+    """An id that is not registered is unknown, though the library itself would make the model where it has a key."""
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-that-is-the-gateways")
+    for path in ("/v1/chat/completions", "/v1/embeddings"):
+        status, _, answer = await post(served, CHAT | {"model": "gpt-4o", "input": "hi"}, path=path)
+        assert (status, answer["error"]["code"]) == (404, "model_not_found")
+    async with served.openai() as client:
+        with pytest.raises(openai.NotFoundError, match="gpt-4o"):
+            await client.models.retrieve("gpt-4o")
+    assert list(served.registry) == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/chat/completions", "did you mean /v1/chat/completions? the base URL ends in /v1"),
+        ("/v1/v1/messages", "did you mean /v1/messages? the base URL ends before /v1"),
+        ("/v1/chat/completions/", "did you mean /v1/chat/completions?"),
+        ("/v1/audio/speech", "see /openapi.json"),
+    ],
+)
+async def test_a_base_url_that_is_wrong_by_one_part_is_told_the_right_one(served, path, told):
+    """The commonest mistake of a new client is named."""
+    async with aiohttp.ClientSession() as http, http.post(served.url + path, json=CHAT) as reply:
+        assert reply.status == 404
+        assert told in (await reply.json())["error"]["message"]
 
 
 async def test_a_key_speaks_for_its_own_tenant_only():
@@ -182,6 +219,8 @@ async def test_health_is_told_to_anybody(served):
     async with aiohttp.ClientSession() as http:
         async with http.get(served.url + "/healthz") as alive, http.get(served.url + "/readyz") as ready:
             assert (alive.status, ready.status) == (200, 200)
+        async with http.head(served.url + "/readyz") as ready:
+            assert ready.status == 200
         served.registry.gate.close()
         async with http.get(served.url + "/readyz") as ready:
             assert (ready.status, (await ready.json())["status"]) == (503, "draining")

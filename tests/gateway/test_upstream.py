@@ -9,7 +9,7 @@ import openai
 
 from orchestrator import ModelRegistry, OpenAIModel
 from orchestrator.gateway import Gateway, GatewaySettings
-from orchestrator.testing import FaultServer
+from orchestrator.testing import FaultServer, Head, Send
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n-a-picture").decode()
 DATA_URL = f"data:image/png;base64,{PNG}"
@@ -65,6 +65,29 @@ async def test_a_schema_and_limits_arrive_under_their_common_names():
     assert chat["response_format"]["json_schema"]["schema"] == SCHEMA
     assert responses["response_format"]["json_schema"]["schema"] == SCHEMA
     assert responses["messages"][0] == {"role": "system", "content": "Short."}
+
+
+async def test_likelihoods_of_tokens_come_back_each_time_they_are_asked_for():
+    """A provider's `logprobs` are the client's; an answer from the cache would have none, so none is taken."""
+    told = {"content": [{"token": "5", "logprob": -0.1, "bytes": [53], "top_logprobs": []}], "refusal": None}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "5"}, "logprobs": told, "finish_reason": "stop"}
+    reply = json.dumps({"id": "1", "object": "chat.completion", "model": "m", "choices": [choice]}).encode()
+    async with FaultServer(*[[Head(length=len(reply)), Send(reply)]] * 2) as provider, ModelRegistry() as registry:
+        registry["m"] = OpenAIModel(name="m", api_key="x", base_url=provider.base_url("openai"))
+        async with (
+            Gateway(registry, GatewaySettings(port=0, drain_s=1)).serving() as url,
+            openai.AsyncOpenAI(api_key="k", base_url=f"{url}/v1") as client,
+        ):
+            ask = {
+                "model": "m",
+                "messages": [{"role": "user", "content": "2 + 3?"}],
+                "logprobs": True,
+                "top_logprobs": 1,
+            }
+            for _ in range(2):
+                answer = await client.chat.completions.create(**ask)
+                assert answer.choices[0].logprobs.content[0].logprob == -0.1
+        assert len(provider.requests) == 2
 
 
 async def test_what_speaks_to_the_platform_alone_stays_here():

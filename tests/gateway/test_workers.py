@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.state.sqlite import SQLiteState
 from orchestrator.state.store import Parcel
 
+OPERATOR_KEY = "an-operator-key-01"
 pytestmark = pytest.mark.timeout(120)  # several interpreters start, on a machine that may be busy
 
 
@@ -48,6 +50,25 @@ class Crew:
         with self.call() as reply:
             return json.load(reply)["choices"][0]["message"]["content"]
 
+    def get(self, path):
+        """What stands at a path."""
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as reply:
+            return reply.read()
+
+    def seen(self, telling):
+        """The dashboard's state, once it tells of so many workers."""
+        while len((state := json.loads(self.get("/dashboard/snapshot")))["engine"]["workers"]["told"]) != telling:
+            pass
+        return state
+
+    def press(self, action, model):
+        """A button of the dashboard."""
+        headers = {"Authorization": f"Bearer {OPERATOR_KEY}", "Content-Type": "application/json"}
+        body = json.dumps({"action": action, "model": model}).encode()
+        urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/dashboard/actions", body, headers), timeout=60
+        ).close()
+
     @property
     def workers(self):
         """The process ids of the workers."""
@@ -59,7 +80,7 @@ class Crew:
 def crew_of(number, *options):
     """So many workers over emulated models."""
     command = [sys.executable, "-m", "orchestrator", "serve", "--demo", "--port", "0", "--workers", str(number)]
-    quiet = {"PYTHONUNBUFFERED": "1", "ORCHESTRATOR_OPERATOR_KEY": "an-operator-key-01"}
+    quiet = {"PYTHONUNBUFFERED": "1", "ORCHESTRATOR_OPERATOR_KEY": OPERATOR_KEY}
     with subprocess.Popen([*command, *options], env=os.environ | quiet, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Crew(process)
@@ -124,8 +145,42 @@ def test_a_crew_outlives_its_workers_and_leaves_in_order(tmp_path):
     assert requests_in(path) == 15
 
 
-def test_what_is_wrong_with_the_state_is_said_once_and_before_anything_starts():
-    """By the parent."""
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="processes are stopped as Linux allows it")
+def test_the_figures_and_the_page_tell_of_all_workers_whoever_answers():
+    """Calls are added, a button works in every worker, and one that does not answer is missing rather than waited for."""
+    with crew_of(3) as crew:
+        crew.seen(telling=3)
+        for _ in range(12):
+            assert crew.answer()
+        told = crew.get("/metrics").decode()
+        families = {one.name: one.samples for one in text_string_to_metric_families(told)}
+        requests = [s for s in families["orchestrator_request_duration_seconds"] if s.name.endswith("_count")]
+        assert sum(sample.value for sample in requests) == 12
+        assert {sample.labels["worker"] for sample in families["orchestrator_model_up"]} == {"1", "2", "3"}
+        seen = crew.seen(telling=3)
+        assert sum(row["calls"] for row in seen["models"]) == 12
+        assert len({one["number"] for one in seen["decisions"]}) == 12
+
+        model = seen["models"][0]["id"]
+        crew.press("drain", model)
+        for _ in range(6):  # whoever answers
+            (row,) = [row for row in crew.seen(telling=3)["models"] if row["id"] == model]
+            assert (row["status"], row["out_in"]) == ("drained", None)
+
+        stopped = crew.workers[2]
+        os.kill(stopped, signal.SIGSTOP)
+        assert crew.seen(telling=2)["engine"]["workers"]["of"] == 3
+        os.kill(stopped, signal.SIGCONT)
+        crew.seen(telling=3)
+
+
+def test_what_is_wrong_with_the_state_is_said_once_and_before_anything_starts(tmp_path):
+    """By the parent, whether the command names the state or the settings do."""
     done = CliRunner().invoke(app, ["serve", "--demo", "--workers", "2", "--port", "0", "--state", "postgres://x"])
     assert done.exit_code == 1
     assert done.output.count("redis://host:port/db, sqlite:///path") == 1
+    file = tmp_path / "config.yaml"
+    file.write_text("models: [openai/gpt-5-mini]\nstate: sqlite:////proc/nowhere/state.db\n")
+    done = CliRunner().invoke(app, ["serve", "--config", str(file), "--workers", "2", "--port", "0"])
+    assert done.exit_code == 1
+    assert done.output.count("no state can be kept at") == 1

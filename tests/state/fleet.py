@@ -1,5 +1,10 @@
 """Registries that share one state, with calls settled by hand: what several processes do, in one."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 from orchestrator.core.messages import Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Outcome
@@ -8,6 +13,7 @@ from orchestrator.models.model_registry import ModelRegistry
 from orchestrator.state.sharing import Sharing
 
 MODELS = ("a", "b", "c")
+CRASHES = Path(__file__).with_name("state_crashes.py")
 
 
 class Ready(Model):
@@ -56,3 +62,17 @@ async def rounds(*registries, times=2):
     for _ in range(times):
         for registry in registries:
             await registry.sharing.sync()
+
+
+def acknowledged_by_killed(address, workers=3):
+    """How many calls processes that write there were told to be safe, before all were killed at once."""
+    running = [
+        subprocess.Popen([sys.executable, CRASHES, str(address)], stdout=subprocess.PIPE, text=True)
+        for _ in range(workers)
+    ]
+    for worker in running:
+        for _ in range(10):
+            worker.stdout.readline()
+    for worker in running:
+        worker.send_signal(signal.SIGKILL)
+    return sum(10 + worker.communicate()[0].count("\n") for worker in running)

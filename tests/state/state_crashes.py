@@ -1,6 +1,6 @@
 """Adds one call after another to a state and says a line on stdout for each that has arrived; until killed.
 
-python state_crashes.py PATH
+python state_crashes.py ADDRESS     a path, or redis://...
 """
 
 import os
@@ -8,13 +8,14 @@ import sys
 from contextlib import suppress
 from itertools import count
 
+from orchestrator.state.redis import RedisState
 from orchestrator.state.sqlite import SQLiteState
 from orchestrator.state.store import Parcel, StateUnavailableError
 
 
-def main(path):
+def main(address):
     """Bring, tell; every second parcel is brought twice, as if its answer had been lost."""
-    store = SQLiteState(path)
+    store = RedisState(address) if "://" in address else SQLiteState(address)
     for number in count(1):
         arrived, wanted = 0, 1 + number % 2
         while arrived < wanted:

@@ -1,13 +1,9 @@
 """One process, or several of one machine, keep what they know in a file."""
 
-import signal
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from fleet import call, learnt, member, rounds
+from fleet import acknowledged_by_killed, call, learnt, member, rounds
 
 from orchestrator import ModelRegistry
 from orchestrator.core.model import Model
@@ -15,8 +11,6 @@ from orchestrator.errors import ConfigurationError
 from orchestrator.state.sqlite import SQLiteState
 from orchestrator.state.store import Parcel
 from orchestrator.testing import FakeClock
-
-CRASHES = Path(__file__).with_name("state_crashes.py")
 
 
 def registry_at(path):
@@ -45,17 +39,7 @@ def test_a_process_killed_in_the_middle_of_writing_loses_no_acknowledged_call(tm
     path, safe = tmp_path / "state.db", 0
     SQLiteState(path)
     for _ in range(2):
-        workers = [
-            subprocess.Popen([sys.executable, CRASHES, path], stdout=subprocess.PIPE, text=True) for _ in range(3)
-        ]
-        for worker in workers:
-            for _ in range(10):
-                worker.stdout.readline()
-        for worker in workers:
-            worker.send_signal(signal.SIGKILL)
-        for worker in workers:
-            rest = worker.communicate()[0]
-            safe += 10 + rest.count("\n")
+        safe += acknowledged_by_killed(path)
         store = SQLiteState(path)
         found = store.exchange(Parcel("reader", 0)).totals["arm:m"]["pulls"]
         store.close()

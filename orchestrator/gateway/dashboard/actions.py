@@ -16,7 +16,7 @@ from orchestrator.gateway.keys import Doorkeeper
 from orchestrator.gateway.refusals import RefusedError
 from orchestrator.models.health_monitor import ModelHealthMonitor
 
-__all__ = ["ACTIONS", "operator_of", "press"]
+__all__ = ["ACTIONS", "operator_of", "order_of", "press"]
 
 Action = Literal["drain", "restore", "probe", "reset"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -24,13 +24,19 @@ _PAST = {"drain": "drained", "restore": "restored", "probe": "probed", "reset": 
 _log = logging.getLogger(__name__)
 
 
-async def press(watchman: Watchman, http: web.Request, *, by: str, read_s: float) -> dict[str, Any]:
-    """Do what the body says, `{"action": ..., "model": ...}`, and tell how the model is now."""
+async def order_of(http: web.Request, *, read_s: float) -> dict[str, str]:
+    """What the body says: `{"action": ..., "model": ...}`."""
     body = await json_body(http, read_s=read_s)
     action = required(body, "action", str, words=f"one of {', '.join(ACTIONS)}")
     model_id = required(body, "model", str, words="the id of a model")
     if action not in ACTIONS:
         raise RefusedError(400, "invalid_request", f"action={action!r}: {did_you_mean(action, list(ACTIONS))}")
+    return {"action": action, "model": model_id}
+
+
+async def press(watchman: Watchman, order: Mapping[str, str], *, by: str) -> dict[str, Any]:
+    """Do it, and tell how the model is now."""
+    action, model_id = order["action"], order["model"]
     await _do(watchman.registry.health, action, model_id)
     watchman.note(model_id, _PAST[action], by)
     _log.info("%s %s %r on the dashboard", by, _PAST[action], model_id)

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import cached_property, partial
+from typing import Any
 
 from aiohttp import web
 
-from orchestrator.gateway.dashboard.actions import operator_of, press
+from orchestrator.gateway.dashboard.actions import operator_of, order_of, press
 from orchestrator.gateway.dashboard.feed import Feed
 from orchestrator.gateway.dashboard.history import SPANS
 from orchestrator.gateway.dashboard.pages import HEADERS, Pages
 from orchestrator.gateway.dashboard.snapshot import Watchman
+from orchestrator.gateway.dashboard.view import View
 from orchestrator.gateway.dialects import openai_chat
 from orchestrator.gateway.keys import Doorkeeper
 from orchestrator.gateway.refusals import RefusedError
@@ -35,7 +37,13 @@ class Dashboard:
         self._desk = desk
         self._operators = Doorkeeper(_keys(desk.settings), desk.registry.clock)
         self.watchman = Watchman(desk.registry)
-        self.feed = Feed(self.watchman, desk.registry.clock)
+        self.view = View(self.watchman, desk.siblings)
+        self.feed = Feed(self.view, desk.registry.clock)
+        desk.siblings.answer("action", self._told_to_act)
+
+    def heed(self, settings: GatewaySettings) -> None:
+        """Know the operators of these settings."""
+        self._operators.heed(_keys(settings))
 
     @cached_property
     def _pages(self) -> Pages:
@@ -95,13 +103,13 @@ class Dashboard:
         return await self.feed.watch(http, HEADERS)
 
     async def _snapshot(self, http: web.Request) -> web.StreamResponse:  # noqa: ARG002 - a handler's signature
-        return sent(self.watchman.whole(), headers=HEADERS)
+        return sent(await self.view.whole(), headers=HEADERS)
 
     async def _history(self, http: web.Request) -> web.StreamResponse:
         span = http.match_info["span"]
         if span not in SPANS:
             raise RefusedError(404, "not_found", f"span {span[:40]!r}: {' and '.join(SPANS)} are kept")
-        return sent(self.watchman.history.series(span), headers=HEADERS)
+        return sent(await self.view.history(span), headers=HEADERS)
 
     async def _operator(self, http: web.Request) -> web.StreamResponse:
         """Whose token this is; the page asks before it shows the buttons."""
@@ -109,8 +117,14 @@ class Dashboard:
 
     async def _action(self, http: web.Request) -> web.StreamResponse:
         name = operator_of(self._operators, http.headers)
-        told = await press(self.watchman, http, by=name, read_s=self._desk.settings.read_s)
+        order = await order_of(http, read_s=self._desk.settings.read_s)
+        told = await press(self.watchman, order, by=name)
+        await self._desk.siblings.ask("action", {**order, "by": name})
         return sent(told, headers=HEADERS)
+
+    async def _told_to_act(self, said: Any) -> Any:
+        """Do what an operator has told another worker: a button is for all of them."""
+        return await press(self.watchman, said, by=said["by"])
 
 
 def _keys(settings: GatewaySettings) -> tuple[GatewayKey, ...]:

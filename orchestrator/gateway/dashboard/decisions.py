@@ -27,17 +27,10 @@ class Decisions:
         self._fresh: deque[tuple[float, Selection]] = deque(maxlen=_EXPLAINED)
         self._told: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._count = 0
-        self._news_from = 1
 
     def note(self, selection: Selection) -> None:
         """A request's model was chosen."""
         self._fresh.append((self._clock.time(), selection))
-
-    def news(self) -> list[dict[str, Any]]:
-        """What was decided since this was asked last, oldest first."""
-        news = [one for one in self.latest() if one["number"] >= self._news_from]
-        self._news_from = self._count + 1
-        return news
 
     def latest(self) -> list[dict[str, Any]]:
         """All that are kept, oldest first; `number` counts those that were put into words."""

@@ -12,8 +12,7 @@ from typing import Any
 from aiohttp import HttpVersion11, web
 
 from orchestrator.core.clock import Clock
-from orchestrator.gateway.dashboard.history import SPANS
-from orchestrator.gateway.dashboard.snapshot import Watchman
+from orchestrator.gateway.dashboard.view import View
 from orchestrator.gateway.frames import HEADERS, event
 from orchestrator.gateway.refusals import RefusedError
 
@@ -41,31 +40,34 @@ class _Watcher:
         self.behind_since: float | None = None
         self.left = asyncio.Event()
 
+    @property
+    def may_start_anew(self) -> bool:
+        """True once everything that it was behind with is read."""
+        return self.behind_since is not None and self.transport.get_write_buffer_size() == 0
+
     def write(self, frame: bytes) -> None:
         self.transport.write(b"%x\r\n%b\r\n" % (len(frame), frame) if self.is_chunked else frame)
 
 
 class Feed:
-    """Looks at the registry once a tick while somebody watches, and ends a step of the history every five seconds."""
+    """Looks once a tick while somebody watches, and sees to it that the steps of the history end in time."""
 
-    def __init__(self, watchman: Watchman, clock: Clock) -> None:
-        self.watchman = watchman
+    def __init__(self, view: View, clock: Clock) -> None:
+        self.view = view
         self.watchers: dict[_Watcher, None] = {}
         self.tick_s = _TICK_S
         self._clock = clock
         self._closing = False
         self._whole: bytes | None = None
+        self._making = asyncio.Lock()
         self._quiet_ticks = 0
 
     async def run(self) -> None:
         """Look and tell, until cancelled; what goes wrong in a look is logged and the next one is taken."""
-        turns_at = self._clock.monotonic() + SPANS["minutes"].step_s
         while True:
             await self._clock.sleep(self.tick_s)
             try:
-                if self._clock.monotonic() >= turns_at:
-                    turns_at = max(turns_at + SPANS["minutes"].step_s, self._clock.monotonic())
-                    self.watchman.turn()
+                self.view.watchman.turn_when_due()
                 await self.tick()
             except Exception:  # noqa: BLE001 - the boundary: the page must outlive whatever a model's figures hold
                 _log.exception("the dashboard could not look at the registry")
@@ -75,11 +77,13 @@ class Feed:
         self._whole = None
         if not self.watchers:
             return
+        news = await self.view.news()
         started = self._clock.monotonic()
-        news = self.watchman.news()
         self._quiet_ticks = 0 if news else self._quiet_ticks + 1
         beat = _BEAT if self._quiet_ticks % _BEAT_TICKS == 0 else b""
         frame = event(news, "change") if news else beat
+        if any(watcher.may_start_anew for watcher in self.watchers):
+            await self.whole()
         took_s = self._clock.monotonic() - started
         waiting = iter(list(self.watchers))
         while some := list(islice(waiting, _AT_ONCE)):
@@ -98,9 +102,9 @@ class Feed:
         elif watcher.behind_since is None and unread <= _MOST_UNREAD:
             if frame:
                 watcher.write(frame)
-        elif unread == 0:
+        elif unread == 0 and self._whole is not None:
             watcher.behind_since = None
-            watcher.write(self.whole())
+            watcher.write(self._whole)
         elif watcher.behind_since is None:
             watcher.behind_since = now
         elif now - watcher.behind_since > _PATIENCE_S:
@@ -119,8 +123,10 @@ class Feed:
         response = web.StreamResponse(headers={**HEADERS, **headers})
         await response.prepare(http)
         with suppress(ConnectionError):
+            if not self.watchers:
+                await self.view.news()  # from here on, news are news
             async with self._watching(http) as watcher:
-                await response.write(self.whole())
+                await response.write(await self.whole())
                 await watcher.left.wait()
         return response
 
@@ -131,19 +137,18 @@ class Feed:
         watcher = _Watcher(http.transport, is_chunked=http.version >= HttpVersion11)
         if self._closing:
             watcher.left.set()
-        if not self.watchers:
-            self.watchman.news()  # from here on, news are news
         self.watchers[watcher] = None
         try:
             yield watcher
         finally:
             self.watchers.pop(watcher, None)
 
-    def whole(self) -> bytes:
+    async def whole(self) -> bytes:
         """The whole as a frame, made once a tick however many come at the same time."""
-        if self._whole is None:
-            self._whole = event(self.watchman.whole(), "whole")
-        return self._whole
+        async with self._making:
+            if self._whole is None:
+                self._whole = event(await self.view.whole(), "whole")
+            return self._whole
 
 
 def merged(seen: Mapping[str, Any], name: str, told: Mapping[str, Any]) -> dict[str, Any]:

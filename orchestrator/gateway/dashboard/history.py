@@ -85,16 +85,16 @@ class History:
     (3, 0.03, 0.2, 0.9)
     """
 
-    def __init__(self, *, most_models: int = _MOST_MODELS) -> None:
+    def __init__(self, *, most_models: int = _MOST_MODELS, began_s: float = 0.0) -> None:
         self.totals: dict[str, _Cell] = {}
-        self.turned_at_s = 0.0
+        self.turned_at_s = began_s
         self._most_models = most_models
         self._live: dict[str, _Cell] = {}
         self._longer: dict[str, _Cell] = {}
         self._rings: dict[str, deque[dict[str, Point]]] = {
             name: deque(maxlen=span.points) for name, span in SPANS.items()
         }
-        self._turns = 0
+        self._turns = int(began_s // SPANS["minutes"].step_s)  # long steps then end at the same time everywhere
         self._lock = threading.Lock()
 
     def note(self, model: Model, outcome: Outcome) -> None:  # noqa: ARG002 - a subscriber's signature

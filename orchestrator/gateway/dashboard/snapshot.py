@@ -1,4 +1,4 @@
-"""Everything the page shows, as one plain value, and what has changed of it since it was told."""
+"""Everything that one registry has to show, as one plain value."""
 
 from __future__ import annotations
 
@@ -21,35 +21,33 @@ _MEASURED = ("p50_s", "p95_s", "tokens_per_s")
 
 
 class Watchman:
-    """Looks at a registry: `whole()` is all there is to see, `news()` what changed since the last look.
-
-    Both are dicts of sections; `news()` holds the rows of `models` that changed, decisions and points that are new,
-    and every other section that is not what it was.
-    """
+    """Looks at a registry: `look()` is all there is to see now, as a dict of sections; `history` holds the past."""
 
     def __init__(self, registry: ModelRegistry) -> None:
         self.registry = registry
-        self.history = History()
+        self.history = History(began_s=self._step_s())
         self.decisions = Decisions(registry.clock)
         self.draining = False
         self._version = version("model-orchestrator")
         self._started_at = round(registry.clock.time(), 1)
         self._events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
         self._measured: dict[str, tuple[int, dict[str, float | None]]] = {}
-        self._rows: dict[str, dict[str, Any]] = {}
-        self._sections: dict[str, Any] = {}
-        self._told_turn = 0.0
         registry.subscribe(self.history.note)
         registry.watch_choices(self.decisions.note)
         registry.health.subscribe(self._health_changed)
 
     # what happens
 
+    def turn_when_due(self) -> None:
+        """End a step of the history where the calendar begins a new one: every process does so at the same time."""
+        if self._step_s() != self.history.turned_at_s:
+            self.turn()
+
     def turn(self) -> None:
         """End a step of the history."""
         facts = self.registry.selector.statistics()
         beliefs = {name: belief_of(figures)["estimate"] for name, figures in facts.items()}
-        self.history.turn(at_s=self.registry.clock.time(), beliefs=beliefs)
+        self.history.turn(at_s=self._step_s(), beliefs=beliefs)
         self.history.forget(self.registry)
         self._measured = {name: kept for name, kept in self._measured.items() if name in self.registry}
 
@@ -66,28 +64,18 @@ class Watchman:
 
     # what is seen
 
-    def whole(self) -> dict[str, Any]:
-        """Every section, the history of the last minutes included."""
+    def look(self) -> dict[str, Any]:
+        """Every section; `turn` is the step of the history that ended last."""
+        last = {name: list(point) for name, point in self.history.last().items()}
         return {
-            **self._look(),
-            "models": self._look_at_models(),
+            **self._sections(),
+            "models": self._models(),
             "decisions": self.decisions.latest(),
-            "series": self.history.series("minutes"),
+            "turn": {"at": self.history.turned_at_s, "columns": COLUMNS, "models": last},
             "at": self._now(),
         }
 
-    def news(self) -> dict[str, Any]:
-        """The sections that changed since the last call; `gone` names models that have left."""
-        sections, rows = self._look(), self._look_at_models()
-        told: dict[str, Any] = {name: value for name, value in sections.items() if value != self._sections.get(name)}
-        changed = [row for row in rows if row != self._rows.get(row["id"])]
-        gone = [name for name in self._rows if name not in self.registry]
-        parts = {"models": changed, "gone": gone, "decisions": self.decisions.news(), "point": self._point()}
-        self._sections, self._rows = sections, {row["id"]: row for row in rows}
-        told.update({name: part for name, part in parts.items() if part})
-        return told | {"at": self._now()} if told else {}
-
-    def _look(self) -> dict[str, Any]:
+    def _sections(self) -> dict[str, Any]:
         registry = self.registry
         cache, budgets = registry.recall.cache, registry.budgets
         return {
@@ -96,6 +84,7 @@ class Watchman:
                 "policy": type(registry.selector).__name__,
                 "started_at": self._started_at,
                 "draining": self.draining,
+                "workers": None,
                 "spans": {name: list(span) for name, span in SPANS.items()},
             },
             "issues": registry.health.issues,
@@ -104,7 +93,7 @@ class Watchman:
             "budgets": None if budgets is None else budgets.snapshot(),
         }
 
-    def _look_at_models(self) -> list[dict[str, Any]]:
+    def _models(self) -> list[dict[str, Any]]:
         facts = self.registry.selector.statistics()
         doors = {door.model_id: door for door in self.registry.admission.snapshot()}
         return [
@@ -124,6 +113,7 @@ class Watchman:
             "reason": health.reason or next(iter(health.issues), None) or _setup_issue(model),
             "returns_at": None if wait_s is None else round(self.registry.clock.time() + wait_s),
             "failures": health.failures,
+            "out_in": None,
             "last_check": health.last_check,
             "calls": calls,
             "errors": errors,
@@ -142,15 +132,13 @@ class Watchman:
             self._measured[model.id] = kept
         return kept[1]
 
-    def _point(self) -> dict[str, Any] | None:
-        """The step of the history that has ended since the last look."""
-        if self.history.turned_at_s == self._told_turn:
-            return None
-        self._told_turn = self.history.turned_at_s
-        return {"at": self._told_turn, "columns": COLUMNS, "models": self.history.last()}
-
     def _now(self) -> float:
         return round(self.registry.clock.time(), 1)
+
+    def _step_s(self) -> float:
+        """When the step began that is running now."""
+        step_s = SPANS["minutes"].step_s
+        return self.registry.clock.time() // step_s * step_s
 
 
 def _setup_issue(model: Model) -> str | None:

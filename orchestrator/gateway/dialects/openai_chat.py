@@ -49,6 +49,8 @@ def read(body: Mapping[str, Any]) -> Asked:
     params = {name: value for name, value in body.items() if name not in _NOT_PARAMETERS and value is not None}
     if "max_completion_tokens" in params:
         params["max_tokens"] = params.pop("max_completion_tokens")
+    if params.get("logprobs"):
+        params["cache"] = False  # a remembered answer has none
     options = body.get("stream_options") or {}
     return Asked(
         model=required(body, "model", str, words="the id of a model, a profile's name or 'auto'"),
@@ -80,7 +82,14 @@ def _choice(number: int, answer: ChatResponse) -> dict[str, Any]:
         message["reasoning_content"] = answer.reasoning
     if answer.tool_calls:
         message["tool_calls"] = [_call(call, place) for place, call in enumerate(answer.tool_calls)]
-    return {"index": number, "message": message, "logprobs": None, "finish_reason": _finish(answer.finish_reason)}
+    finish = _finish(answer.finish_reason)
+    return {"index": number, "message": message, "logprobs": _logprobs(answer.raw), "finish_reason": finish}
+
+
+def _logprobs(raw: Any) -> Any:
+    """The likelihoods of the tokens, from a provider that speaks this dialect; others tell none."""
+    choices = raw.get("choices") if isinstance(raw, dict) else None
+    return choices[0].get("logprobs") if choices else None
 
 
 def _finish(reason: str) -> str:

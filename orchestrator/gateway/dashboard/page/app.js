@@ -5,7 +5,7 @@ import { Feed } from "./feed.js";
 import { span } from "./format.js";
 import { Models } from "./models.js";
 import { Operator } from "./operator.js";
-import { Charts, countDown, headline, keyFigures } from "./overview.js";
+import { Charts, countDown, headline, keyFigures, workers } from "./overview.js";
 import { beliefs, budgets, cache, decisions, events } from "./panels.js";
 
 const LINKS = { live: "live", lost: "connection lost, trying again", locked: "a key is needed to look", waiting: "connecting" };
@@ -21,6 +21,7 @@ function show(state) {
   page.state = state;
   page.offset = state.at - Date.now() / 1000;
   text(byId("policy"), state.engine.policy);
+  workers(byId("workers"), state.engine.workers);
   headline(state);
   keyFigures(state);
   models.show(state);

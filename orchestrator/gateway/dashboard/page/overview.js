@@ -14,7 +14,19 @@ const MOST_LAYERS = 7;
 const MOST_POINTS = 180;
 
 export const word = (status) => SAY[status] ?? status;
-export const cause = (row) => (row.reason ?? "").replace(/^\w+/, (kind) => WHY[kind] ?? kind);
+export function cause(row) {
+  const why = (row.reason ?? "").replace(/^\w+/, (kind) => WHY[kind] ?? kind);
+  return row.out_in ? `${why} (in worker ${row.out_in.join(", ")} only)` : why;
+}
+
+// whose figures these are, where several processes answer at this address
+export function workers(node, crew) {
+  node.hidden = !crew;
+  if (!crew) return;
+  const missing = crew.of - crew.told.length;
+  node.dataset.missing = String(missing);
+  text(node, missing ? `${missing} of ${crew.of} workers missing` : `all ${crew.of} workers`);
+}
 export const byWorst = (a, b) => WORST.indexOf(a.status) - WORST.indexOf(b.status);
 
 export function headline(state) {
