@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 # set-up of examples and marks of generators are for tests and scripts
-_NOTES = re.compile(r"<!-- (?:setup\n.*?|requires: \S+ |generated: \S+ |end )-->\n?", re.DOTALL)
+_NOTES = re.compile(r"<!-- (?:(?:their )?setup\n.*?|(?:requires|compared with|generated): \S+ |end )-->\n?", re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>\.\./[^)\s]+)\)")
 
 

@@ -38,6 +38,7 @@ PACKAGES = (
     "model-orchestrator",
     "openai",
     "pydantic-ai-slim",
+    "tensorzero",
 )
 sys.path[:0] = [str(HERE.parent), str(ROOT)]
 
@@ -72,6 +73,7 @@ def measure(results: dict[str, Any], names: list[str], scale: float) -> None:
     """Run each part in a process of its own; what fails has no figures then, and says so."""
     results["about"] = about()
     for name in names:
+        load = os.getloadavg()[0]
         command = [sys.executable, str(HERE), "--part", name, "--scale", str(scale)]
         environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # else it fetches its price list
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT, check=False)
@@ -80,25 +82,32 @@ def measure(results: dict[str, Any], names: list[str], scale: float) -> None:
             results["parts"].pop(name, None)
             continue
         results["parts"][name] = json.loads(done.stdout.splitlines()[-1])
+        results.setdefault("loads", {})[name] = load
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         print(f"{name}: done", file=sys.stderr)
 
 
 def about() -> dict[str, Any]:
-    """When, where, and which versions."""
+    """When, where, and which versions; how busy the machine was is noted with each part."""
     versions = {}
     for package in PACKAGES:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = None
+    versions["@portkey-ai/gateway"] = portkey_version()
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
         "versions": versions,
     }
+
+
+def portkey_version() -> str | None:
+    """Of the package that npm has put into this environment, if it has."""
+    package = Path(sys.prefix) / "node_modules" / "@portkey-ai" / "gateway" / "package.json"
+    return json.loads(package.read_text())["version"] if package.exists() else None
 
 
 if __name__ == "__main__":

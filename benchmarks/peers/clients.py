@@ -21,6 +21,7 @@ FEATURES = {
     "LiteLLM Router": "choice among ten deployments (`simple-shuffle`), `num_retries=2`, cool-downs, cost",
     "any-llm": "one client object (`AnyLLM.create`), no choice, no failover, no cost",
     "Pydantic AI FallbackModel": "two models in fixed order by `pydantic_ai.direct`, usage, no health, no learning",
+    "TensorZero embedded": "its gateway in Rust inside this process, two providers in fixed order; observability off",
     "LangChain fallbacks": "`ChatOpenAI` with one fallback in fixed order, callbacks empty, no health, no cost",
 }
 
@@ -86,6 +87,18 @@ async def langchain(url: str) -> overhead.Doors:
     return {"call": call, "stream": stream, "close": _nothing}
 
 
+async def tensorzero(url: str) -> overhead.Doors:
+    """The embedded gateway, one model at two providers of one server."""
+    from embedded import TensorZero
+
+    client = TensorZero([url, url])
+    return {
+        "call": lambda: client.ask(overhead.PROMPT),
+        "stream": lambda: client.listen(overhead.PROMPT),
+        "close": client.close,
+    }
+
+
 def _doors(ask: overhead.Asked) -> overhead.Doors:
     """Call and stream of a client that speaks OpenAI's own shapes."""
 
@@ -114,5 +127,6 @@ FIELD: overhead.Field = {
     "LiteLLM Router": litellm_router,
     "any-llm": any_llm,
     "Pydantic AI FallbackModel": pydantic_ai,
+    "TensorZero embedded": tensorzero,
     "LangChain fallbacks": langchain,
 }

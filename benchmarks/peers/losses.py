@@ -27,9 +27,9 @@ def losses(parts: dict[str, Rows]) -> list[str]:
 def _calls(rows: Rows) -> Iterator[str]:
     for measure, title in MEASURES.items():
         ours, theirs = _sides([row for row in rows if row["measure"] == measure], "contestant")
-        for row in theirs:
-            if row["us"] < ours["us"]:
-                yield f"{title}: {row['contestant']} takes {row['us']:,.0f} µs, the engine {ours['us']:,.0f}."
+        quicker = [f"{row['contestant']} {row['ratio']:.2f}" for row in theirs if row["ratio"] < ours["ratio"]]
+        if quicker:
+            yield f"{title}, times raw aiohttp's: {', '.join(quicker)}, the engine {ours['ratio']:.2f}."
 
 
 def _imports(rows: Rows) -> Iterator[str]:
@@ -69,12 +69,13 @@ def _hits(rows: Rows) -> Iterator[str]:
 
 
 def _gateways(rows: Rows) -> Iterator[str]:
+    told = []
     for kind in dict.fromkeys(row["kind"] for row in rows):
         ours, theirs = _sides([row for row in rows if row["kind"] == kind], "gateway")
-        for row in theirs:
-            if row["cpu_us"] < ours["cpu_us"]:
-                told = f"{row['gateway']} takes {row['cpu_us']:,.0f} µs of CPU, the engine {ours['cpu_us']:,.0f}"
-                yield f"Gateway, {kind}: {told}."
+        quicker = [f"{row['gateway']} {row['cpu_us']:,.0f}" for row in theirs if row["cpu_us"] < ours["cpu_us"]]
+        told += [f"{kind} {', '.join(quicker)}, the engine {ours['cpu_us']:,.0f}"] if quicker else []
+    if told:
+        yield f"Gateway, µs of CPU: {'; '.join(told)}."
 
 
 def _outages(rows: Rows) -> Iterator[str]:

@@ -30,7 +30,7 @@ and for what happens when something breaks.
 def page(results: dict[str, Any]) -> str:
     """The whole page; parts that were not run are missing from it."""
     parts = results["parts"]
-    drawn = [HEAD, _about(results["about"])]
+    drawn = [HEAD, _about(results["about"], sorted(results["loads"].values()))]
     drawn += [draw(parts[name]) for name, draw in SECTIONS.items() if name in parts]
     return "\n".join([*drawn, _lost(parts)])
 
@@ -44,14 +44,15 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)) + "\n"
 
 
-def _about(about: dict[str, Any]) -> str:
+def _about(about: dict[str, Any], loads: Sequence[float]) -> str:
     there = ", ".join(f"{name} {number}" for name, number in about["versions"].items() if number)
     left_out = ", ".join(name for name, number in about["versions"].items() if not number)
     missing = f" Not installed: {left_out}." if left_out else ""
     return _text(
         f"{about['date']}, Python {about['python']}, {about['cores']} cores shared with other work",
-        f"(load {about['load']:.1f} when it began). {there}.{missing} Not tried: TensorZero (a gateway",
-        "in Rust, no longer maintained), Portkey (a gateway in Node), Bifrost (in Go).",
+        f"(load {loads[0]:.1f} to {loads[-1]:.1f} when the tables began). {there}.{missing} Not here:",
+        "Bifrost, a gateway in Go, whose npm package fetches a program from its maker's own server when it starts,",
+        "not from a package registry.",
     )
 
 

@@ -21,6 +21,7 @@ IMPORTS = {
     "any-llm": "import any_llm",
     "Pydantic AI": "import pydantic_ai",
     "LangChain": "import langchain_core.language_models, langchain_openai",
+    "TensorZero": "import tensorzero",
     "LiteLLM": "import litellm",
 }
 CLIENTS, SIZES = ("ucb", "thompson", "pool"), (10, 100, 1_000)
@@ -111,11 +112,15 @@ def gateways(scale: float) -> Rows:
 def outages(scale: float) -> Rows:
     """What callers notice when a provider fails."""
     import failover
+    from embedded import TensorZero
     from fallbacks import FALLBACKS
+    from portkey import STREAMS, Portkey
 
-    failover.CONTESTANTS.extend(FALLBACKS)
+    failover.CONTESTANTS.extend([*FALLBACKS, TensorZero, Portkey])
     options = argparse.Namespace(calls=max(20, int(60 * scale)), at_once=10, only=None, json=True)
-    return asyncio.run(failover.all_played(options))
+    streamed = () if STREAMS else {scene.name for scene in failover.SCENES if scene.stream}
+    played = asyncio.run(failover.all_played(options))
+    return [row for row in played if row["contestant"] != Portkey.name or row["scene"] not in streamed]
 
 
 PARTS: dict[str, Callable[[float], Rows]] = {

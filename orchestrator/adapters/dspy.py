@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
 from typing import Any
 
-from orchestrator.adapters.engine import Engine, facts_of
+from orchestrator.adapters.engine import Engine, call_id, facts_of
 from orchestrator.adapters.extras import extra
 from orchestrator.core.messages import ChatResponse, Chunk, Image, Message, ToolCall, UsageStats
 from orchestrator.core.model import Model
@@ -167,8 +167,7 @@ def _response(answer: ChatResponse) -> lm15.Response:
     if answer.text or not answer.tool_calls:
         parts.append(lm15.TextPart(answer.text))
     parts += [
-        lm15.ToolCallPart(call.id or f"call_{at}", call.name, _arguments(call))
-        for at, call in enumerate(answer.tool_calls)
+        lm15.ToolCallPart(call_id(call, at), call.name, _arguments(call)) for at, call in enumerate(answer.tool_calls)
     ]
     return lm15.Response(
         id=answer.id or None,
@@ -194,7 +193,7 @@ def _events(chunk: Chunk) -> Iterator[Any]:
     if (answer := chunk.response) is not None:
         for at, call in enumerate(answer.tool_calls):
             yield lm15.StreamDeltaEvent(
-                lm15.ToolCallDelta(call.arguments_json, part_index=2 + at, id=call.id or f"call_{at}", name=call.name)
+                lm15.ToolCallDelta(call.arguments_json, part_index=2 + at, id=call_id(call, at), name=call.name)
             )
         yield lm15.StreamEndEvent(
             _ENDS.get(answer.finish_reason, "stop"), _usage(answer.usage), provider_data=facts_of(answer)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import Any, cast
 
-from orchestrator.core.messages import ChatResponse, Chunk, Prompt
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from orchestrator.core.messages import ChatResponse, Chunk, Prompt, ToolCall
 from orchestrator.core.model import Model
 from orchestrator.models.model_registry import ModelRegistry
 from orchestrator.models.portal import portal
 from orchestrator.models.service import split_wanted
 
-__all__ = ["Engine", "facts_of"]
+__all__ = ["AsksEngine", "Engine", "call_id", "facts_of"]
 
 
 class Engine:
@@ -74,6 +76,23 @@ class Engine:
         return f"<Engine of {self._source!r}>"
 
 
+class AsksEngine(BaseModel):
+    """The head of an adapter that its framework wants as a pydantic object: what to ask, and `wanted` as a field.
+
+    >>> AsksEngine(ModelRegistry(), wanted={"max_cost": 0.01})
+    AsksEngine(wanted={'max_cost': 0.01})
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    wanted: dict[str, Any] = Field(default_factory=dict)
+    _engine: Engine = PrivateAttr()
+
+    def __init__(self, source: ModelRegistry | Model, **fields: Any) -> None:
+        super().__init__(**fields)
+        self._engine = Engine(source, self.wanted)
+
+
 def facts_of(answer: ChatResponse) -> dict[str, Any]:
     """Who answered, after which attempts and at what cost (USD), as plain data for a framework's own records.
 
@@ -90,3 +109,12 @@ def facts_of(answer: ChatResponse) -> dict[str, Any]:
         "cached": answer.cached,
         "attempts": [attempt._asdict() for attempt in answer.attempts],
     }
+
+
+def call_id(call: ToolCall, at: int) -> str:
+    """The provider's id of a call, or one by its place in the answer: Gemini and Ollama give none, frameworks want one.
+
+    >>> call_id(ToolCall("weather", {}), 0)
+    'call_0'
+    """
+    return call.id or f"call_{at}"

@@ -7,11 +7,10 @@ from contextlib import aclosing, closing
 from operator import itemgetter
 from typing import Any
 
-from orchestrator.adapters.engine import Engine, facts_of
+from orchestrator.adapters.engine import AsksEngine, call_id, facts_of
 from orchestrator.adapters.extras import extra
 from orchestrator.core.messages import ChatResponse, Chunk, Message, ToolCall, UsageStats
 from orchestrator.core.model import Model
-from orchestrator.models.model_registry import ModelRegistry
 from orchestrator.models.portal import portal
 
 with extra("langchain"):
@@ -22,31 +21,22 @@ with extra("langchain"):
     from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
     from langchain_core.runnables import RunnableMap, RunnablePassthrough
     from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
-    from pydantic import ConfigDict, Field, PrivateAttr
 
 __all__ = ["OrchestratorChat", "OrchestratorEmbeddings"]
 
 
-class OrchestratorChat(BaseChatModel):
+class OrchestratorChat(AsksEngine, BaseChatModel):
     """A LangChain chat model that asks a registry, or one model; `wanted` are requirements and parameters.
 
     Tools, structured output (`method="function_calling"`, `"json_schema"` or `"json_mode"`), streaming, callbacks and
     caches work as with any other; `response_metadata` says who answered and what it cost (`cost_usd`, None if
     unknown). Failures are the engine's own errors.
 
+    >>> from orchestrator import ModelRegistry
     >>> chat = OrchestratorChat(ModelRegistry(), wanted={"max_cost": 0.01})
     >>> chat._llm_type
     'orchestrator'
     """
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    wanted: dict[str, Any] = Field(default_factory=dict)
-    _engine: Engine = PrivateAttr()
-
-    def __init__(self, source: ModelRegistry | Model, **fields: Any) -> None:
-        super().__init__(**fields)
-        self._engine = Engine(source, self.wanted)
 
     @property
     def _llm_type(self) -> str:
@@ -163,13 +153,13 @@ def _said(message: AIMessage) -> Message:
 
 
 def _result(answer: ChatResponse) -> ChatResult:
-    calls = [(call, call.id or f"call_{at}") for at, call in enumerate(answer.tool_calls)]
+    calls = [(call, call_id(call, at)) for at, call in enumerate(answer.tool_calls)]
     message = AIMessage(
         answer.text,
-        tool_calls=[_call(call, call_id) for call, call_id in calls if not call.broken],
+        tool_calls=[_call(call, its_id) for call, its_id in calls if not call.broken],
         invalid_tool_calls=[
-            {"type": "invalid_tool_call", "name": call.name, "args": call.arguments, "id": call_id, "error": "not JSON"}
-            for call, call_id in calls
+            {"type": "invalid_tool_call", "name": call.name, "args": call.arguments, "id": its_id, "error": "not JSON"}
+            for call, its_id in calls
             if call.broken
         ],
         response_metadata=facts_of(answer),
@@ -192,7 +182,7 @@ def _piece(chunk: Chunk) -> ChatGenerationChunk:
                     "type": "tool_call_chunk",
                     "name": call.name,
                     "args": call.arguments_json,
-                    "id": call.id or f"call_{at}",
+                    "id": call_id(call, at),
                     "index": at,
                 }
                 for at, call in enumerate(answer.tool_calls)
@@ -204,8 +194,8 @@ def _piece(chunk: Chunk) -> ChatGenerationChunk:
     )
 
 
-def _call(call: ToolCall, call_id: str) -> dict[str, Any]:
-    return {"type": "tool_call", "name": call.name, "args": call.arguments, "id": call_id}
+def _call(call: ToolCall, its_id: str) -> dict[str, Any]:
+    return {"type": "tool_call", "name": call.name, "args": call.arguments, "id": its_id}
 
 
 def _beside(answer: ChatResponse) -> dict[str, Any]:

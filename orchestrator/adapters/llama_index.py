@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, closing
-from typing import Any
+from typing import Any, TypeVar
 
-from orchestrator.adapters.engine import Engine, facts_of
+from orchestrator.adapters.engine import AsksEngine, call_id, facts_of
 from orchestrator.adapters.extras import extra
 from orchestrator.core.messages import ChatResponse as Answer
-from orchestrator.core.messages import Chunk, Image, Message, ToolCall
-from orchestrator.core.model import Model
-from orchestrator.models.model_registry import ModelRegistry
+from orchestrator.core.messages import Chunk, Image, Message, Prompt, ToolCall
 
 with extra("llama-index"):
     from llama_index.core.base.llms.types import (
@@ -24,29 +22,21 @@ with extra("llama-index"):
         TextBlock,
         ToolCallBlock,
     )
-    from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr
     from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
     from llama_index.core.llms.function_calling import FunctionCallingLLM
     from llama_index.core.llms.llm import ToolSelection
 
 __all__ = ["OrchestratorLLM"]
 
+Shown = TypeVar("Shown", ChatResponse, CompletionResponse)
 
-class OrchestratorLLM(FunctionCallingLLM):
+
+class OrchestratorLLM(AsksEngine, FunctionCallingLLM):
     """A LlamaIndex LLM that asks a registry, or one model; `wanted` are requirements and parameters.
 
     `response.raw` says who answered, after which attempts, and what it cost (`cost_usd`, None if unknown). Failures
     are the engine's own errors.
     """
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    wanted: dict[str, Any] = Field(default_factory=dict)
-    _engine: Engine = PrivateAttr()
-
-    def __init__(self, source: ModelRegistry | Model, **fields: Any) -> None:
-        super().__init__(**fields)
-        self._engine = Engine(source, self.wanted)
 
     @classmethod
     def class_name(cls) -> str:
@@ -79,28 +69,12 @@ class OrchestratorLLM(FunctionCallingLLM):
     @llm_chat_callback()
     async def astream_chat(self, messages: Sequence[ChatMessage], **params: Any) -> AsyncGenerator[ChatResponse, None]:
         """The answer as it grows."""
-
-        async def grow() -> AsyncGenerator[ChatResponse, None]:
-            text = ""
-            async with aclosing(self._engine.stream(_turns(messages), params)) as pieces:
-                async for chunk in pieces:
-                    text += chunk.text
-                    yield _grown(text, chunk)
-
-        return grow()
+        return self._growing(_turns(messages), params, _grown)
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **params: Any) -> Generator[ChatResponse, None, None]:
         """The same for plain code."""
-
-        def grow() -> Generator[ChatResponse, None, None]:
-            text = ""
-            with closing(self._engine.stream_now(_turns(messages), params)) as pieces:
-                for chunk in pieces:
-                    text += chunk.text
-                    yield _grown(text, chunk)
-
-        return grow()
+        return self._growing_now(_turns(messages), params, _grown)
 
     @llm_completion_callback()
     async def acomplete(self, prompt: str, formatted: bool = False, **params: Any) -> CompletionResponse:  # noqa: ARG002, FBT001, FBT002 - LlamaIndex's signature
@@ -122,15 +96,7 @@ class OrchestratorLLM(FunctionCallingLLM):
         **params: Any,
     ) -> AsyncGenerator[CompletionResponse, None]:
         """The answer to a plain prompt as it grows."""
-
-        async def grow() -> AsyncGenerator[CompletionResponse, None]:
-            text = ""
-            async with aclosing(self._engine.stream(prompt, params)) as pieces:
-                async for chunk in pieces:
-                    text += chunk.text
-                    yield CompletionResponse(text=text, delta=chunk.text, raw=_facts(chunk))
-
-        return grow()
+        return self._growing(prompt, params, _completed)
 
     @llm_completion_callback()
     def stream_complete(
@@ -140,15 +106,27 @@ class OrchestratorLLM(FunctionCallingLLM):
         **params: Any,
     ) -> Generator[CompletionResponse, None, None]:
         """The same for plain code."""
+        return self._growing_now(prompt, params, _completed)
 
-        def grow() -> Generator[CompletionResponse, None, None]:
-            text = ""
-            with closing(self._engine.stream_now(prompt, params)) as pieces:
-                for chunk in pieces:
-                    text += chunk.text
-                    yield CompletionResponse(text=text, delta=chunk.text, raw=_facts(chunk))
+    async def _growing(
+        self, prompt: Prompt, params: Mapping[str, Any], shown: Callable[[str, Chunk], Shown]
+    ) -> AsyncGenerator[Shown, None]:
+        """Each piece with all that came before it."""
+        text = ""
+        async with aclosing(self._engine.stream(prompt, params)) as pieces:
+            async for chunk in pieces:
+                text += chunk.text
+                yield shown(text, chunk)
 
-        return grow()
+    def _growing_now(
+        self, prompt: Prompt, params: Mapping[str, Any], shown: Callable[[str, Chunk], Shown]
+    ) -> Generator[Shown, None, None]:
+        """The same for plain code."""
+        text = ""
+        with closing(self._engine.stream_now(prompt, params)) as pieces:
+            for chunk in pieces:
+                text += chunk.text
+                yield shown(text, chunk)
 
     # tools
 
@@ -205,8 +183,8 @@ def _turn(message: ChatMessage) -> Message:
     shown = tuple(_piece(block) for block in message.blocks if isinstance(block, TextBlock | ImageBlock))
     plain = all(isinstance(piece, str) for piece in shown)
     content: Any = "".join(map(str, shown)) if plain else shown
-    call_id = message.additional_kwargs.get("tool_call_id")
-    return Message(role, content, calls, call_id, message.additional_kwargs.get("name"))
+    told = message.additional_kwargs
+    return Message(role, content, calls, told.get("tool_call_id"), told.get("name"))
 
 
 def _piece(block: Any) -> str | Image:
@@ -225,13 +203,17 @@ def _grown(text: str, chunk: Chunk) -> ChatResponse:
     return ChatResponse(message=_message(text, chunk.tool_calls), delta=chunk.text, raw=_facts(chunk))
 
 
+def _completed(text: str, chunk: Chunk) -> CompletionResponse:
+    return CompletionResponse(text=text, delta=chunk.text, raw=_facts(chunk))
+
+
 def _facts(chunk: Chunk) -> dict[str, Any] | None:
     return None if chunk.response is None else facts_of(chunk.response)
 
 
 def _message(text: str, calls: Sequence[ToolCall]) -> ChatMessage:
     called = [
-        ToolCallBlock(tool_call_id=call.id or f"call_{at}", tool_name=call.name, tool_kwargs=call.arguments)
+        ToolCallBlock(tool_call_id=call_id(call, at), tool_name=call.name, tool_kwargs=call.arguments)
         for at, call in enumerate(calls)
     ]
     said = [TextBlock(text=text)] if text or not called else []

@@ -6,24 +6,23 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
-from orchestrator.adapters.engine import Engine, facts_of
+from orchestrator.adapters.engine import Engine, call_id, facts_of
 from orchestrator.adapters.extras import extra
-from orchestrator.core.messages import ChatResponse, Chunk, Image, Message, ToolCall, UsageStats
+from orchestrator.adapters.pydantic_turns import parts_of, turns_of, usage_of
+from orchestrator.core.messages import ChatResponse, Chunk, Message
 from orchestrator.core.model import Model as OurModel
 from orchestrator.errors import CapacityError, NoEligibleModelsError, ProviderAPIError
 from orchestrator.models.model_registry import ModelRegistry
 
 with extra("pydantic-ai"):
     from pydantic_ai import messages as theirs
-    from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError, UserError
+    from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError
     from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
     from pydantic_ai.models._tool_choice import resolve_tool_choice
     from pydantic_ai.profiles import ModelProfile
     from pydantic_ai.settings import ModelSettings
-    from pydantic_ai.usage import RequestUsage
 
 __all__ = ["OrchestratorModel"]
 
@@ -83,8 +82,8 @@ class OrchestratorModel(Model):
         with _their_errors(self.model_name):
             answer = await self._engine.ask(turns, params)
         return theirs.ModelResponse(
-            parts=_parts(answer),
-            usage=_usage(answer.usage),
+            parts=parts_of(answer),
+            usage=usage_of(answer.usage),
             model_name=answer.model_id,
             provider_name=self.system,
             provider_details=facts_of(answer),
@@ -110,7 +109,7 @@ class OrchestratorModel(Model):
             yield OrchestratorStream(parameters, first, pieces, self.model_name)
 
     def _turns(self, messages: Sequence[Any], parameters: ModelRequestParameters) -> list[Message]:
-        turns = [turn for message in messages for turn in _turns_of(message)]
+        turns = [turn for message in messages for turn in turns_of(message)]
         standing = [part.content for part in self._get_instruction_parts(messages, parameters) or ()]
         return [*(Message("system", text) for text in standing), *turns]
 
@@ -159,12 +158,12 @@ class OrchestratorStream(StreamedResponse):
         return events
 
     def _end(self, answer: ChatResponse) -> list[Any]:
-        self._usage = _usage(answer.usage)
+        self._usage = usage_of(answer.usage)
         self.finish_reason = _ENDS.get(answer.finish_reason)
         self.provider_details, self.provider_response_id = facts_of(answer), answer.id
         return [
             self._parts_manager.handle_tool_call_part(
-                vendor_part_id=f"call-{at}", tool_name=call.name, args=call.arguments, tool_call_id=_id(call, at)
+                vendor_part_id=f"call-{at}", tool_name=call.name, args=call.arguments, tool_call_id=call_id(call, at)
             )
             for at, call in enumerate(answer.tool_calls)
         ]
@@ -224,75 +223,3 @@ def _tool(tool: Any) -> dict[str, Any]:
 def _form(wanted: Any) -> dict[str, Any]:
     inner = {"name": wanted.name or "answer", "schema": wanted.json_schema, "strict": wanted.strict is not False}
     return {"type": "json_schema", "json_schema": inner}
-
-
-def _turns_of(message: Any) -> list[Message]:
-    """One message of theirs as turns of ours; what another model has thought to itself stays behind."""
-    if isinstance(message, theirs.ModelResponse):
-        text = "".join(part.content for part in message.parts if isinstance(part, theirs.TextPart))
-        calls = [part for part in message.parts if isinstance(part, theirs.ToolCallPart)]
-        read = tuple(ToolCall.read(call.tool_name, call.args, call.tool_call_id) for call in calls)
-        return [Message("assistant", text, read)] if text or read else []
-    return [turn for part in message.parts for turn in _turns_of_part(part)]
-
-
-def _turns_of_part(part: Any) -> list[Message]:
-    if isinstance(part, theirs.SystemPromptPart):
-        return [Message("system", part.content)]
-    if isinstance(part, theirs.UserPromptPart):
-        return [Message("user", _content(part.content))]
-    if isinstance(part, theirs.ToolReturnPart):
-        text, files = part.model_response_str_and_user_content()
-        turn = Message("tool", text, tool_call_id=part.tool_call_id, name=part.tool_name)
-        return [turn, Message("user", _content(files))] if files else [turn]
-    if isinstance(part, theirs.RetryPromptPart):
-        if part.tool_name is None:
-            return [Message("user", part.model_response())]
-        return [Message("tool", part.model_response(), tool_call_id=part.tool_call_id, name=part.tool_name)]
-    raise UserError(f"{type(part).__name__} has no counterpart in the engine: leave it out of the history")
-
-
-def _content(content: Any) -> Any:
-    if isinstance(content, str):
-        return content
-    return tuple(shown for piece in content if (shown := _piece(piece)) is not None)
-
-
-def _piece(piece: Any) -> str | Image | None:
-    if isinstance(piece, str):
-        return piece
-    if isinstance(piece, theirs.ImageUrl):
-        return Image.of(piece.url)
-    if isinstance(piece, theirs.BinaryContent) and piece.is_image:
-        return Image(data=piece.data, media_type=piece.media_type)
-    if isinstance(piece, theirs.CachePoint):
-        return None
-    if isinstance(text := getattr(piece, "content", None), str):
-        return text
-    raise UserError(f"the engine takes text and images, not {type(piece).__name__}")
-
-
-def _parts(answer: ChatResponse) -> list[Any]:
-    thought = [theirs.ThinkingPart(answer.reasoning)] if answer.reasoning else []
-    said = [theirs.TextPart(answer.text)] if answer.text else []
-    called = [
-        theirs.ToolCallPart(call.name, call.arguments, tool_call_id=_id(call, at))
-        for at, call in enumerate(answer.tool_calls)
-    ]
-    return [*thought, *said, *called]
-
-
-def _id(call: ToolCall, at: int) -> str:
-    return call.id or f"call_{at}"
-
-
-def _usage(usage: UsageStats) -> RequestUsage:
-    """Tokens and USD; a price that is not known stays None, tokens that are not known count as 0 over there."""
-    return RequestUsage(
-        input_tokens=usage.prompt_tokens or 0,
-        output_tokens=usage.completion_tokens or 0,
-        cache_read_tokens=usage.cache_read_tokens or 0,
-        cache_write_tokens=usage.cache_write_tokens or 0,
-        output_reasoning_tokens=usage.reasoning_tokens or 0,
-        cost=None if usage.cost_usd is None else Decimal(str(usage.cost_usd)),
-    )

@@ -37,7 +37,10 @@ def client_of(library, town):
     if library == "anthropic":
         return made.AsyncAnthropic(base_url=at_anthropic, api_key=KEY)
     if library == "langchain_openai":
-        return made.ChatOpenAI(model="claude-next", base_url=at_openai, stream_usage=True, **options)
+        own = framework("openai").DefaultAsyncHttpxClient()  # else one that was closed comes back for the same port
+        return made.ChatOpenAI(
+            model="claude-next", base_url=at_openai, stream_usage=True, http_async_client=own, **options
+        )
     if library == "langchain_anthropic":
         return made.ChatAnthropic(model="claude-next", base_url=at_anthropic, max_tokens=100, **options)
     from pydantic_ai.models.openai import OpenAIChatModel
@@ -154,13 +157,18 @@ async def test_half_an_answer_is_none(model, town, step):
     assert caught.value.text_so_far
 
 
-async def test_another_model_takes_over_and_every_attempt_is_counted(model, town, registry):
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_another_model_takes_over_and_every_attempt_is_counted(model, town, registry, streamed):
     """One attempt is one request: the client does not retry behind the engine's back."""
     mixed = ModelRegistry("round-robin", seed=1)
     mixed["theirs"], mixed["second"] = model, registry["second"]
     town.break_model("claude-next", Fail(503))
     for _ in range(2):
-        assert (await mixed.generate_response("?")).model_id == "second"
+        if streamed:
+            last = [chunk async for chunk in mixed.stream_response("?")][-1]
+            assert last.model_id == "second"
+        else:
+            assert (await mixed.generate_response("?")).model_id == "second"
     assert town.requests["claude-next"] == model.metrics.calls == model.metrics.failures == 2
     await mixed.cleanup()
 

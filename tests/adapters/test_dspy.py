@@ -121,6 +121,26 @@ def test_errors_are_dspys_with_ours_behind(lm, town, step, kind, cause):
     assert isinstance(caught.value.__cause__, cause)
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_awaited_errors_are_the_same(lm, town, streamed):
+    """Of a whole answer, and of a stream that nobody can begin."""
+    town.break_provider("openai", Fail(503))
+    engine = lm._async_engine_spec
+    with pytest.raises(lm15.ServerError) as caught:
+        _ = [event async for event in engine.stream(asked("?"))] if streamed else await engine.complete(asked("?"))
+    assert {attempt.model_id for attempt in caught.value.__cause__.attempts} == {"first", "second"}
+
+
+@pytest.mark.parametrize("plain", [True, False])
+async def test_a_stream_that_cannot_begin_begins_elsewhere(lm, town, plain):
+    """The program sees one start and one answer."""
+    town.break_model("first", Fail(503))
+    engine = lm.engine if plain else lm._async_engine_spec
+    events = list(engine.stream(asked("?"))) if plain else [event async for event in engine.stream(asked("?"))]
+    assert [event.type for event in events].count("start") == 1
+    assert events[-1].provider_data["model_name"] == "second"
+
+
 def test_a_stream_that_breaks_says_so(registry, town):
     """Half an answer is no answer."""
     lm = orchestrator_lm(registry["first"], cache=False)

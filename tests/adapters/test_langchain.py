@@ -4,7 +4,7 @@ import pytest
 from adapter_stage import framework
 from pydantic import BaseModel
 
-from orchestrator.errors import OverloadedError
+from orchestrator.errors import OverloadedError, StreamTruncatedError
 from orchestrator.testing import CallTool, CutStream, Fail, Say
 
 framework("langchain_core")
@@ -122,6 +122,33 @@ async def test_when_all_fail_the_error_is_the_engines(chat, town):
     from langchain_core.language_models import FakeListChatModel
 
     assert (await chat.with_fallbacks([FakeListChatModel(responses=["at last"])]).ainvoke("?")).text == "at last"
+
+
+async def test_half_a_stream_is_an_error(registry, town):
+    """What came before it stays in `text_so_far`; when nobody can begin, the error names all who were tried."""
+    town.break_provider("openai", CutStream(after_chunks=1, clean=True))
+    with pytest.raises(StreamTruncatedError) as caught:
+        _ = [piece async for piece in OrchestratorChat(registry["first"]).astream("?")]
+    assert caught.value.text_so_far
+    town.break_provider("openai", Fail(503))
+    with pytest.raises(OverloadedError) as caught:
+        _ = list(OrchestratorChat(registry).stream("?"))
+    assert {attempt.model_id for attempt in caught.value.attempts} == {"first", "second"}
+
+
+async def test_an_agent_survives_the_death_of_its_provider(chat, town, registry):
+    """Between the call of a tool and the answer another model takes over; every piece of the run says its cost."""
+    framework("langchain")
+    from langchain.agents import create_agent
+
+    town.script("first", CallTool("weather", {"city": "Oslo"}), *[Fail(503)] * 4)
+    town.script("second", Say("It rains."))
+    result = await create_agent(chat, tools=[weather]).ainvoke({"messages": [("user", "Weather in Oslo?")]})
+    said = [message for message in result["messages"] if message.type == "ai"]
+    assert [message.response_metadata["model_name"] for message in said] == ["first", "second"]
+    assert said[-1].text == "It rains."
+    spent = sum(registry.get_usage_summary(name).cost_usd for name in ("first", "second"))
+    assert sum(message.response_metadata["cost_usd"] for message in said) == pytest.approx(spent)
 
 
 async def test_requirements_hold_for_every_call_and_can_be_changed_by_one(registry, town):

@@ -99,6 +99,30 @@ async def test_streams_count_when_they_end(router, routing, town):
     assert one.ttft_s <= one.latency_s
 
 
+async def test_a_stream_that_cannot_begin_begins_elsewhere(router, routing, town):
+    """LiteLLM asks again, and the engine names the other deployment."""
+    town.break_model("first", Fail(503))
+    outcomes = []
+    routing.registry.subscribe(lambda _, outcome: outcomes.append(outcome))
+    stream = await router.acompletion("chat", messages=ASK, stream=True)
+    assert "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
+    await reported(lambda: {(one.model_id, one.success) for one in outcomes} >= {("second", True)})
+
+
+async def test_an_agent_survives_the_death_of_its_provider(router, routing, town):
+    """The deployment that called the tool dies; the other answers, and the registry knows what both have cost."""
+    town.script("first", CallTool("weather", {"city": "Oslo"}), *[Fail(503)] * 3)
+    town.script("second", Say("It rains."))
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+    said = (await router.acompletion("chat", messages=ASK, tools=[tool])).choices[0].message
+    history = [*ASK, said.model_dump(), {"role": "tool", "tool_call_id": said.tool_calls[0].id, "content": "rain"}]
+    answer = await router.acompletion("chat", messages=history, tools=[tool])
+    assert (answer.model, answer.choices[0].message.content) == ("second", "It rains.")
+    await reported(lambda: calls(routing) >= 2)
+    summaries = [routing.registry.get_usage_summary(name) for name in ("first", "second")]
+    assert [summary.request_count for summary in summaries] == [1, 1]
+
+
 async def test_tools_pass_through(router, routing, town):
     """What a request needs counts in the choice; the call itself is LiteLLM's."""
     town.script("first", CallTool("weather", {"city": "Oslo"}))

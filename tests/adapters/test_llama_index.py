@@ -3,8 +3,8 @@
 import pytest
 from adapter_stage import framework
 
-from orchestrator.errors import OverloadedError
-from orchestrator.testing import CallTool, Fail, Say
+from orchestrator.errors import OverloadedError, StreamTruncatedError
+from orchestrator.testing import CallTool, CutStream, Fail, Say
 
 framework("llama_index.core")
 from llama_index.core.agent.workflow import FunctionAgent  # noqa: E402 - after the skip
@@ -85,11 +85,12 @@ async def test_structured_output_is_an_object(llm, town):
     assert answer.raw == City(name="Rome")
 
 
-async def test_an_agent_survives_the_death_of_its_provider(llm, town, registry):
-    """Between the call of a tool and the answer another model takes over."""
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_an_agent_survives_the_death_of_its_provider(llm, town, registry, streaming):
+    """Between the call of a tool and the answer another model takes over, whole or streamed."""
     town.script("first", CallTool("weather", {"city": "Oslo"}), *[Fail(503)] * 4)
     town.script("second", Say("It rains."))
-    agent = FunctionAgent(tools=[TOOL], llm=llm, streaming=False)
+    agent = FunctionAgent(tools=[TOOL], llm=llm, streaming=streaming)
     assert str(await agent.run("Weather in Oslo?")) == "It rains."
     assert registry.get_usage_summary("first").request_count == registry.get_usage_summary("second").request_count == 1
 
@@ -102,6 +103,23 @@ async def test_when_all_fail_the_error_is_the_engines(llm, town):
     assert {attempt.model_id for attempt in caught.value.attempts} == {"first", "second"}
     with pytest.raises(OverloadedError):
         _ = [piece async for piece in await llm.astream_chat(ASK)]
+
+
+@pytest.mark.parametrize("plain", [True, False])
+async def test_half_a_stream_is_an_error(registry, town, plain):
+    """What came before it stays in `text_so_far`."""
+    llm = OrchestratorLLM(registry["first"])
+    town.break_model("first", CutStream(after_chunks=1, clean=True))
+    with pytest.raises(StreamTruncatedError) as caught:
+        _ = list(llm.stream_chat(ASK)) if plain else [piece async for piece in await llm.astream_complete("?")]
+    assert caught.value.text_so_far
+
+
+async def test_a_stream_that_cannot_begin_begins_elsewhere(llm, town):
+    """The reader sees one answer; the last piece says who was tried."""
+    town.break_model("first", Fail(503))
+    pieces = [piece async for piece in await llm.astream_chat(ASK)]
+    assert [attempt["model_id"] for attempt in pieces[-1].raw["attempts"]][-1] == "second"
 
 
 async def test_pictures_are_understood(llm):

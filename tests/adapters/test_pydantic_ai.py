@@ -100,6 +100,18 @@ async def test_the_agent_survives_the_death_of_its_provider(model, town):
     assert result.usage.cost > 0
 
 
+async def test_so_does_an_agent_that_streams(model, town):
+    """What dies before its first piece is begun elsewhere; the run's cost is that of both."""
+    agent = weather_agent(model)
+    town.script("first", CallTool("weather", {"city": "Oslo"}), *[Fail(503)] * 3)
+    town.script("second", Say("It rains."))
+    async with agent.run_stream("Weather in Oslo?") as stream:
+        assert await stream.get_output() == "It rains."
+    said = [message for message in stream.all_messages() if message.kind == "response"]
+    assert [message.model_name for message in said] == ["first", "second"]
+    assert stream.usage.cost == sum(message.usage.cost for message in said) > 0
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_errors_are_pydantic_ais_with_ours_behind(model, town, streamed):
     """A status makes a `ModelHTTPError`, none a `ModelAPIError`; so a `FallbackModel` goes on."""

@@ -29,7 +29,7 @@ class Twin:
         self.row = []  # True for an answer, False for a failure
         self.flying = []
         self.relapses, self.pauses, self.well_since, self.earned = 0, 0, None, 0
-        self.broken = False  # what it is on trial for: failures, or a limit
+        self.broken = False  # was it on trial for failures since it was healthy, or for a limit alone?
 
     def step(self, moment):
         return int(moment // (RULES.window_s / 10))
@@ -77,7 +77,7 @@ class Twin:
         if self.state in ("recovering", "unhealthy") and not late:
             self.earned += 1
         if self.state == "unknown" or (self.state in ("recovering", "unhealthy") and self.earned >= 2 and not late):
-            self.ramping = self.state != "unknown" and self.broken
+            self.ramping, self.broken = self.broken or self.state == "unhealthy", False
             self.well_since, self.opened, self.until, self.pauses = now, None, 0.0, 0
             if self.ramping:
                 self.started, self.failed = [], []
@@ -103,7 +103,7 @@ class Twin:
             return True
         if now < self.until:
             return False
-        self.broken = self.state == "unhealthy"
+        self.broken = self.broken or self.state == "unhealthy"
         self.earned, self.flying = 0, []
         self.go("recovering")
         return True

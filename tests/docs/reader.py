@@ -1,6 +1,7 @@
 """A reader who types in every example of a page, in order, and compares what is printed.
 
-Blocks of `python` and `bash` are run; `sh` is for what takes long or changes the machine.
+Blocks of `python` and `bash` are run; `sh` is for what takes long or changes the machine, and `py` for the code of other
+libraries, which whoever calls hands over where they are installed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import shlex
 import sys
 from typing import Any, Self
 
-from written_pages import Block
+from written_pages import THEIRS, Block
 
 __all__ = ["Reader"]
 
@@ -44,7 +45,7 @@ class Reader:
         """Run a block; AssertionError when it prints something else than the page shows."""
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            if block.kind in ("python", "setup"):
+            if block.kind in ("python", "setup", *THEIRS):
                 self._run(block)
             elif block.kind == "bash":
                 self._type(block.code)

@@ -26,6 +26,16 @@ def test_the_page_of_peers_says_what_was_measured():
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
+def test_ci_runs_nothing_that_the_readme_does_not_name():
+    """Whoever reads the README can do all that CI does."""
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^(?:make|tested_where_installed) ([\w-]+)", run, re.MULTILINE))
+    assert {"test", "test-adapters"} <= targets
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = {word for words in re.findall(r"`make ([^`]+)`", readme) for word in words.split()}
+    assert targets - named == set()
+
+
 def navigation():
     """The pages in the map of the site, in order."""
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]

@@ -19,6 +19,7 @@ def shown(text, source="howto/page.md"):
 def test_notes_to_machines_are_not_on_the_site():
     """Hidden set-up and the marks of generators stay in the repository."""
     text = "a\n<!-- setup\nsecret = 1\n-->\nb\n<!-- generated: x -->\nc\n<!-- end -->\n<!-- requires: litellm -->\nd\n"
+    text += "<!-- compared with: litellm -->\n<!-- their setup\nx = 1\n-->\n"
     assert shown(text) == "a\nb\nc\nd\n"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["PAGES", "ROOT", "Block", "blocks_of", "links_of", "required_extras"]
+__all__ = ["PAGES", "ROOT", "THEIRS", "Block", "blocks_of", "compared_with", "links_of", "required_extras"]
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -21,14 +21,19 @@ PAGES = [
     if path.exists()
 ]
 
-_FENCE = re.compile(r"^```(?P<kind>\w+)\n(?P<code>.*?)^```$|^<!-- setup\n(?P<setup>.*?)^-->$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^```(?P<kind>\w+)\n(?P<code>.*?)^```$|^<!-- (?P<unseen>setup|their setup)\n(?P<setup>.*?)^-->$",
+    re.MULTILINE | re.DOTALL,
+)
 _OUTPUT = re.compile(r"\n*```text\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _EXTRA = re.compile(r"<!-- requires: ([\w-]+) -->")
+_COMPARED = re.compile(r"<!-- compared with: (\w+) -->")
+THEIRS = ("py", "their setup")  # code of the library that a page compares with, run where that is installed
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 class Block(NamedTuple):
-    """One block: `setup` stands in a comment that readers do not see; `output` is None where none is shown."""
+    """One block: a `setup` stands in a comment that readers do not see; `output` is None where none is shown."""
 
     kind: str
     code: str
@@ -41,7 +46,7 @@ def blocks_of(text: str) -> Iterator[Block]:
     for found in _FENCE.finditer(text):
         line = text.count("\n", 0, found.start()) + 1
         if found["setup"] is not None:
-            yield Block("setup", found["setup"], line, None)
+            yield Block(found["unseen"], found["setup"], line, None)
             continue
         shown = _OUTPUT.match(text, found.end())
         yield Block(found["kind"], found["code"], line, None if shown is None else shown["text"])
@@ -50,6 +55,11 @@ def blocks_of(text: str) -> Iterator[Block]:
 def required_extras(text: str) -> list[str]:
     """The packages without which the page cannot run."""
     return _EXTRA.findall(text)
+
+
+def compared_with(text: str) -> list[str]:
+    """The packages whose code the page shows beside ours."""
+    return _COMPARED.findall(text)
 
 
 def links_of(text: str) -> list[str]:
