@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-__all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock", "TaskLimit"]
+__all__ = ["SYSTEM_CLOCK", "TICK_S", "Clock", "SystemClock", "TaskLimit"]
+
+TICK_S = 1e-9  # no clock tells less apart; no speed can be told from less
 
 
 class Clock(Protocol):

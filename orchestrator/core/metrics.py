@@ -7,6 +7,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from orchestrator.core.clock import TICK_S
+
 if TYPE_CHECKING:
     from orchestrator.core.outcome import Outcome
 
@@ -151,7 +153,7 @@ class ModelMetrics:
             now.ttft.add(outcome.ttft_s)
             flowing_s -= outcome.ttft_s
         tokens = outcome.usage.completion_tokens
-        if tokens and flowing_s > 0:
+        if tokens and flowing_s >= TICK_S:
             now.speed_tokens += tokens
             now.speed_s += flowing_s
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
+from orchestrator.core.clock import TICK_S
 from orchestrator.core.usage import UsageStats
 from orchestrator.errors import ConfigurationError, ProviderAPIError
 
@@ -95,7 +96,7 @@ class Outcome:
         """Output tokens a second while they were flowing; None where tokens or time are not known."""
         tokens = self.usage.completion_tokens
         flowing_s = self.latency_s if self.ttft_s is None else self.latency_s - self.ttft_s
-        return tokens / flowing_s if tokens and flowing_s > 0 else None
+        return tokens / flowing_s if tokens and flowing_s >= TICK_S else None
 
     @property
     def attempt(self) -> Attempt:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.core.metrics import ModelMetrics
 from orchestrator.core.outcome import Attempt, Objective, Outcome
+from orchestrator.core.usage import UsageStats
 from orchestrator.errors import PROVIDER_ERRORS, Blame, ConfigurationError, RateLimitError
 
 SHARE = st.floats(0, 1)
@@ -86,3 +88,12 @@ def test_an_objective_by_its_names_is_the_same_objective():
     """A mapping, as settings files have them, says what the object says; none stays none."""
     assert Objective.of({"quality": 0.5, "cost": 2}) == Objective(quality=0.5, cost=2)
     assert Objective.of(None) is None
+
+
+@pytest.mark.parametrize("latency_s", [0.0, 5e-324, 1e-10])
+def test_no_speed_is_told_from_no_time(latency_s):
+    """A time that no clock could have measured gives no speed, rather than an infinite one."""
+    outcome = Outcome(model_id="a", latency_s=latency_s, usage=UsageStats(1, 10**9))
+    metrics = ModelMetrics()
+    metrics.record(outcome)
+    assert outcome.tokens_per_s is metrics.throughput is None

@@ -150,16 +150,16 @@ def test_the_figures_and_the_page_tell_of_all_workers_whoever_answers():
     """Calls are added, a button works in every worker, and one that does not answer is missing rather than waited for."""
     with crew_of(3) as crew:
         crew.seen(telling=3)
-        for _ in range(12):
+        for _ in range(8):  # as many as one worker explains, should it get them all
             assert crew.answer()
         told = crew.get("/metrics").decode()
         families = {one.name: one.samples for one in text_string_to_metric_families(told)}
         requests = [s for s in families["orchestrator_request_duration_seconds"] if s.name.endswith("_count")]
-        assert sum(sample.value for sample in requests) == 12
+        assert sum(sample.value for sample in requests) == 8
         assert {sample.labels["worker"] for sample in families["orchestrator_model_up"]} == {"1", "2", "3"}
         seen = crew.seen(telling=3)
-        assert sum(row["calls"] for row in seen["models"]) == 12
-        assert len({one["number"] for one in seen["decisions"]}) == 12
+        assert sum(row["calls"] for row in seen["models"]) == 8
+        assert len({one["number"] for one in seen["decisions"]}) == 8
 
         model = seen["models"][0]["id"]
         crew.press("drain", model)

@@ -39,7 +39,7 @@ def test_the_readme_example_runs():
     assert len(code[1].strip().splitlines()) <= 10
     scope = {}
     exec(code[1], scope)
-    selector = next(item for item in scope.values() if isinstance(item, type) and item.__name__ == "EpsilonGreedy")()
+    selector = next(item for item in scope.values() if isinstance(item, type) and item.__name__ == "Curious")()
     for arm in ("a", "b"):
         selector.enroll(arm)
         selector.settle(arm, quality=float(arm == "b"), cost_usd=None, latency_s=None)
