@@ -32,7 +32,7 @@ async def crowd(url, number):
         async def watch():
             async with http.get(url + "/dashboard/feed") as feed:
                 assert feed.status == 200
-                await feed.content.readany()
+                await feed.content.readuntil(b"event: whole\n")
                 seen.release()
                 while await feed.content.readany():
                     pass

@@ -35,7 +35,7 @@ class _Worker:
         """The record of a line."""
         if self._opening is None:  # Ray starts a lost actor again, and tells it nothing but the next line
             self._opening = asyncio.ensure_future(self._open.enter_async_context(self._registry))
-        await self._opening
+        await asyncio.shield(self._opening)  # a line that is given up leaves it open for the others
         return await record_of(self._registry, line, tries=self._tries, rng=self._rng)
 
     async def close(self) -> None:

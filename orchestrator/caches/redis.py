@@ -252,7 +252,10 @@ class RedisStore:
             raise
         if granted:
             return token
-        return "" if self._complaints.count > faults else None
+        if self._complaints.count == faults:
+            return None
+        self._returning(line, key, token)  # likewise, where the answer was too late
+        return ""
 
     async def renew(self, key: str, token: str, lease_s: float) -> None:
         """Hold the lease for longer, if it is still ours."""

@@ -182,7 +182,7 @@ def _reloading_on_hangup(gateway: Gateway, reread: Callable[[], GatewaySettings]
 
     def reload() -> None:
         try:
-            settings = reread()
+            settings = gateway.heedable(reread())
             done = gateway.registry.reload()
         except ConfigurationError as error:
             typer.echo(f"orchestrator: nothing reloaded: {error}", err=True)

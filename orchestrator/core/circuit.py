@@ -128,7 +128,7 @@ class Circuit:
         self.slow_s = rules.slow_s(None)
         self._random = rng
         self._limit_s = _FIRST_LIMIT_S
-        self._broken = False  # it is on trial for failures, not for a limit
+        self._broken = False  # since it was healthy it was on trial for failures, not only for a limit
         self._steady_since: float | None = None
         self._before: Status = "unknown"
 
@@ -154,7 +154,7 @@ class Circuit:
         elif self.status in ("recovering", "unhealthy") and began >= self.opened_at:
             self.successes += 1
             if self.successes >= self.rules.recovery_threshold:
-                self._close(now, ramp=self._broken)
+                self._close(now, ramp=self._broken or self.status == "unhealthy")
 
     def failed(
         self, now: float, *, began: float, reason: str, sentence: Sentence = STRIKE, told_s: float | None = None
@@ -273,7 +273,7 @@ class Circuit:
         return self.rules.recovery_threshold + int(2.0 ** (_DOUBLINGS_OF_RAMP * share)) - 1
 
     def _on_trial(self) -> None:
-        self._broken = self.status == "unhealthy"
+        self._broken = self._broken or self.status == "unhealthy"
         self.successes = 0
         self.in_flight.clear()  # who left before the outage takes nobody's place on trial
         self._go("recovering")
@@ -281,6 +281,7 @@ class Circuit:
     def _close(self, now: float, *, ramp: bool) -> None:
         self._limit_s, self.out_until, self.reason = _FIRST_LIMIT_S, 0.0, None
         self.opened_at, self._steady_since, self.steady = -math.inf, now, not ramp
+        self._broken = False
         if ramp:
             self.recent.clear()
         self._go("healthy")

@@ -116,10 +116,7 @@ class OutcomeTable:
 
     def expected_scores(self, given: Mapping[str, Expected]) -> dict[str, Expected]:
         """The part of a prior that is about this table's models: a score of each, or one by category."""
-        return {
-            model: _by_category(model, said) if isinstance(said, Mapping) else _possible(repr(model), said, most=1.0)
-            for model, said in self._about(given)
-        }
+        return {model: self._expected(model, said) for model, said in self._about(given)}
 
     def expectation(self, given: Mapping[str, float], *, most: float) -> dict[str, float]:
         """The part of a price list that is about this table's models; it may know others besides.
@@ -133,12 +130,19 @@ class OutcomeTable:
             self.column(next(iter(given)))
         return ((model, value) for model, value in given.items() if model in self.models)
 
+    def _expected(self, model: str, said: Expected) -> Expected:
+        if not isinstance(said, Mapping):
+            return _possible(repr(model), said, most=1.0)
+        if said and len(self.categories) > 1 and not any(category in self.categories for category in said):
+            first = str(next(iter(said)))
+            raise ConfigurationError(
+                f"something is expected of {model!r} in {first!r}, and table {self.name!r} has no such category; "
+                f"{did_you_mean(first, self.categories)}"
+            )
+        return {category: _possible(f"{model!r} in {category!r}", score, most=1.0) for category, score in said.items()}
 
-def _by_category(model: str, scores: Mapping[str, float]) -> dict[str, float]:
-    return {category: _possible(f"{model!r} in {category!r}", score, most=1.0) for category, score in scores.items()}
 
-
-def _possible(what: str, value: float, *, most: float) -> float:
-    if not 0 <= value <= most:
+def _possible(what: str, value: object, *, most: float) -> float:
+    if not isinstance(value, int | float | np.floating | np.integer) or not 0 <= value <= most:
         raise ConfigurationError(f"what is expected of {what} is {value!r}: a number from 0 to {most:g}")
     return float(value)

@@ -93,10 +93,13 @@ class Gateway:
 
         return heard
 
+    def heedable(self, settings: GatewaySettings) -> GatewaySettings:
+        """These with what it was started with for good; ConfigurationError where the two do not go together."""
+        return replace(settings, **{name: getattr(self.settings, name) for name in _FOR_GOOD})
+
     def heed(self, settings: GatewaySettings) -> None:
         """Go by other keys, profiles and times from the next request on; what it was started with for good stays."""
-        stays = {name: getattr(self.settings, name) for name in _FOR_GOOD}
-        self.settings = replace(settings, **stays)
+        self.settings = self.heedable(settings)
         self.desk.heed(self.settings)
         self.dashboard.heed(self.settings)
 
@@ -109,16 +112,23 @@ class Gateway:
         runner = web.AppRunner(
             self.application(), handler_cancellation=True, access_log=None, shutdown_timeout=self.settings.drain_s
         )
-        await runner.setup()
-        try:
+        async with self.siblings.listening(), _set_up(runner) as server:  # what is in flight may ask them to the last
             if listening is None:
                 await web.TCPSite(runner, self.settings.host, self.settings.port).start()
             else:
                 await web.SockSite(runner, listening, backlog=1).start()
                 listening.listen(_BACKLOG)  # that one at a time was for the loop, not for the queue
-            assert runner.server is not None  # it was set up above
-            async with self.patience.watching(runner.server), self.siblings.listening():
+            async with self.patience.watching(server):
                 host, port = runner.addresses[0][:2]
                 yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        finally:
-            await runner.cleanup()
+
+
+@asynccontextmanager
+async def _set_up(runner: web.AppRunner) -> AsyncIterator[web.Server]:
+    """Its server, until left; then nothing of it is open."""
+    await runner.setup()
+    try:
+        assert runner.server is not None  # it was set up above
+        yield runner.server
+    finally:
+        await runner.cleanup()

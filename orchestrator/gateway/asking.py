@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -65,7 +65,7 @@ def completed(
     params = {**(profile.params if profile else {}), **asked.params, **said}
     wanted = {**(profile.wanted if profile else {}), **wanted}
     if asked.needs:
-        wanted["capabilities"] = [*_several(wanted.get("capabilities")), *asked.needs]
+        wanted["capabilities"] = _with_needs(wanted.get("capabilities"), asked.needs)
     if tenant is not None:
         params["tenant"] = tenant
     return replace(
@@ -77,8 +77,10 @@ def completed(
     )
 
 
-def _several(names: Any) -> list[str]:
-    return [names] if isinstance(names, str) else list(names or ())
+def _with_needs(named: Any, needs: Sequence[str]) -> Any:
+    """What the caller named and what is needed besides; what names nothing is left to be refused as it is."""
+    names = [named] if isinstance(named, str) else named or []
+    return [*names, *needs] if isinstance(names, list | tuple) else named
 
 
 def _tenant(named: Any, key: GatewayKey | None) -> str | None:

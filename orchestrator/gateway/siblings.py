@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from orchestrator.errors import MalformedResponseError
 from orchestrator.integrations.strict_json import dumps, loads
 
 __all__ = ["Siblings"]
@@ -52,7 +53,7 @@ class Siblings:
         try:
             async with self._line(number).post(f"http://worker/{subject}", data=dumps(said)) as reply:
                 return loads(await reply.read()) if reply.status == 200 else None
-        except (aiohttp.ClientError, OSError, TimeoutError):
+        except (aiohttp.ClientError, OSError, TimeoutError, MalformedResponseError):
             return None
 
     def _line(self, number: int) -> aiohttp.ClientSession:
@@ -92,7 +93,7 @@ class Siblings:
         try:
             await web.UnixSite(runner, str(path)).start()
         except OSError as error:
-            _log.warning("worker %s cannot be asked by the others: %s", self.number, error.strerror)
+            _log.warning("worker %s cannot be asked by the others: %s", self.number, error.strerror or error)
 
     async def _told(self, http: web.Request) -> web.Response:
         told = self._subjects.get(http.match_info["subject"])

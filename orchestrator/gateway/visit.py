@@ -61,9 +61,12 @@ class Desk:
         self._limit_tenants()
 
     def _limit_tenants(self) -> None:
+        limits: dict[str, dict[str, float]] = {}
         for key in self.settings.keys:
-            if key.budget_usd_per_day is not None:
-                self.registry.limit_tenant(key.tenant or key.name, day_usd=key.budget_usd_per_day)
+            if (day_usd := key.budget_usd_per_day) is not None:
+                told = limits.setdefault(key.tenant or key.name, {"day_usd": day_usd})
+                told["day_usd"] = min(told["day_usd"], day_usd)  # of keys that share a tenant the tightest holds
+        self.registry.limit_tenants(limits, by=self)
 
     async def talk(self, http: web.Request, dialect: Dialect) -> web.StreamResponse:
         """Answer one request for words; whatever goes wrong is told in the dialect."""

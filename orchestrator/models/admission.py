@@ -133,19 +133,29 @@ class Admission:
         assert ticket.permit is not None
         return ticket.model, ticket.permit
 
+    def flows(self, permit: Permit) -> None:
+        """The first content of a stream has come: if others wait for its answer, this is it."""
+        entrance = permit.entrance
+        if entrance is None or not entrance.own.concurrency.is_ajar:
+            return
+        with self._lock:
+            entrance.own.concurrency.taken(permit.epoch)
+            self._queues.freed(entrance, self._clock.monotonic())
+
     def release(self, model: Model, permit: Permit, outcome: Outcome | None = None) -> None:
         """The call is over: settle its share to what was used, and let the next one in.
 
         Without an outcome, what it has used is unknown and stays counted.
         """
         entrance = permit.entrance
+        plea = outcome.error if outcome is not None and asks_for_less(outcome, model.metrics) else None
         if entrance is None:
-            if outcome is not None and outcome.error is not None and asks_for_less(outcome, model.metrics.latency_p50):
-                self._narrow(model, outcome.error)
+            if plea is not None:
+                self._narrow(model, plea)
             return
         with self._lock:
             now = self._clock.monotonic()
-            entrance.leave(permit, outcome, now)
+            entrance.leave(permit, outcome, now, plea=plea)
             if (headers := model.rate_headers) is not None:
                 _heed(headers, entrance, now)
             if self._queues.busy:

@@ -71,7 +71,8 @@ class Budgets:
         self._common = _limits(None, mine)
         if tenants is not None and not isinstance(tenants, Mapping):
             raise ConfigurationError("budgets tenants: give a mapping of names and their limits")
-        self._tenants = {name: _limits(name, limits) for name, limits in (tenants or {}).items()}
+        self._tenants = self._told = {name: _limits(name, limits) for name, limits in (tenants or {}).items()}
+        self._besides: dict[object, Mapping[str, tuple[Budget, ...]]] = {}
         self.allow_unpriced = allow_unpriced
         self.accounts: Accounts = MemoryAccounts() if accounts is None else accounts
         self._homeless = accounts is None
@@ -94,10 +95,26 @@ class Budgets:
 
     def limit_tenant(self, tenant: str, limits: Mapping[str, float]) -> None:
         """Bind one tenant more: of two limits on the same period the tighter one holds."""
-        both = (*self._tenants.get(tenant, self._tenants.get(_EVERYBODY, ())), *_limits(tenant, limits))
-        tightest = {budget.period: budget for budget in sorted(both, key=lambda budget: -budget.limit_usd)}
-        self._tenants[tenant] = tuple(replace(budget, tenant=tenant) for budget in tightest.values())
+        self._told = {**self._told, tenant: self._tightest(tenant, _limits(tenant, limits))}
+        self._bind()
+
+    def limit_tenants(self, tenants: Mapping[str, Mapping[str, float]], *, by: object) -> None:
+        """Bind these besides, and no longer what was bound `by` the same before; what was spent still counts."""
+        self._besides[by] = {tenant: _limits(tenant, limits) for tenant, limits in tenants.items()}
+        self._bind()
+
+    def _bind(self) -> None:
+        more: dict[str, tuple[Budget, ...]] = {}
+        for besides in self._besides.values():
+            for tenant, budgets in besides.items():
+                more[tenant] = (*more.get(tenant, ()), *budgets)
+        self._tenants = {**self._told, **{tenant: self._tightest(tenant, budgets) for tenant, budgets in more.items()}}
         self._purviews.clear()
+
+    def _tightest(self, tenant: str, more: tuple[Budget, ...]) -> tuple[Budget, ...]:
+        both = (*self._told.get(tenant, self._told.get(_EVERYBODY, ())), *more)
+        tightest = {budget.period: budget for budget in sorted(both, key=lambda budget: -budget.limit_usd)}
+        return tuple(replace(budget, tenant=tenant) for budget in tightest.values())
 
     # the verbs of a call
 

@@ -10,6 +10,7 @@ from orchestrator.errors import ConfigurationError
 from orchestrator.models.model_map import ModelMap
 
 if TYPE_CHECKING:
+    from orchestrator.models.budgets import Budgets
     from orchestrator.models.configuring import Reloaded
     from orchestrator.models.model_registry import ModelRegistry
     from orchestrator.settings import Settings
@@ -81,6 +82,14 @@ class Configured(ModelMap):
         >>> [(row["tenant"], row["limit_usd"]) for row in registry.budgets.snapshot()]
         [('acme', 5.0)]
         """
+        self._kept_budgets().limit_tenant(tenant, limits)
+
+    def limit_tenants(self, tenants: Mapping[str, Mapping[str, float]], *, by: object) -> None:
+        """Bind what several tenants may spend, in the place of what was bound `by` the same before."""
+        if tenants or cast("ModelRegistry", self).budgets is not None:
+            self._kept_budgets().limit_tenants(tenants, by=by)
+
+    def _kept_budgets(self) -> Budgets:
         from orchestrator.models.budgets import Budgets
         from orchestrator.models.money.purse import Spending
 
@@ -88,4 +97,4 @@ class Configured(ModelMap):
         if registry.budgets is None:
             registry.budgets = Budgets.of({}, clock=registry.clock, accounts=registry.usage.accounts)
             registry.settlement.spending = Spending(registry.budgets)
-        registry.budgets.limit_tenant(tenant, limits)
+        return registry.budgets

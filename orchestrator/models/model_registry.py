@@ -212,7 +212,8 @@ class ModelRegistry(Configured):
             needs, context = Requirements.for_chat(**wanted), None
         else:
             needs = self.service.needs_of(request := Request.of(prompt), wanted)
-            context = self.contexts.of(request) if self.selector.contextual else None
+            policy = self.selector
+            context = self.contexts.of(request, features=policy.by_features) if policy.contextual else None
         selection = self.choices.look(needs, Objective.of(objective), context)
         if explain:
             _ = selection.explanation

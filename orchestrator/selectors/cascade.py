@@ -64,7 +64,8 @@ class CascadeSelector(ModelSelector):
         if verdict >= self.accept_from:
             return None
         self._freshen()
-        names = [one.name for one in self._ladder([self._known[n] for n in slate.arms if n in self._known])]
+        known = [one for name in slate.arms if (one := self._known.get(name)) is not None]
+        names = [one.name for one in self._ladder(known)]
         above = names[names.index(arm) + 1 :] if arm in names else []
         return above[0] if above else None
 

@@ -41,6 +41,7 @@ class CategorySelector(Tallied, KLUCBSelector):
 
     name = "category"
     contextual = True
+    by_features = False
     columns = ("upper", "mean", "trials")
 
     def __init__(

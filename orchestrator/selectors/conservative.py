@@ -6,6 +6,7 @@ import numpy as np
 
 from orchestrator.core.outcome import Objective
 from orchestrator.errors import ConfigurationError
+from orchestrator.selectors.arm import Arm
 from orchestrator.selectors.context import Context
 from orchestrator.selectors.selector import ModelSelector
 from orchestrator.selectors.slate import Choice, Slate
@@ -69,11 +70,11 @@ class Conservative(ModelSelector):
         arms = tuple(self._known.values())
         earned = sum(arm.quality_sum for arm in arms)
         calls = sum(arm.rated + arm.pending for arm in arms) + 1
-        return earned >= self.least_share * calls * self._quality_of_default(known.name)
+        return earned >= self.least_share * calls * _quality_of_default(known)
 
-    def _quality_of_default(self, name: str) -> float:
-        arm = self._known[name]
-        expected = arm.expected_quality
-        weight = 0.0 if expected is None else _PRIOR_CALLS
-        rated = arm.rated + weight
-        return (arm.quality_sum + weight * (expected or 0.0)) / rated if rated else 1.0
+
+def _quality_of_default(arm: Arm) -> float:
+    expected = arm.expected_quality
+    weight = 0.0 if expected is None else _PRIOR_CALLS
+    rated = arm.rated + weight
+    return (arm.quality_sum + weight * (expected or 0.0)) / rated if rated else 1.0

@@ -34,6 +34,7 @@ class Memory:
     columns: ClassVar[tuple[str, ...]] = ()  # extra columns of the table, for the policy's own use
     attentive: ClassVar[bool] = False  # True where `learn` wants to hear of every result
     contextual: bool = False  # True where a choice depends on the request's context
+    by_features: bool = True  # False where its category is all that counts: the numbers are then not worked out
 
     def __init__(self, *, objective: Objective | None = None, half_life: float | None = None) -> None:
         if half_life is not None and not 1 <= half_life < math.inf:
@@ -67,7 +68,7 @@ class Memory:
         """A call of this arm was rated; called once a result, after the sums, if the policy is `attentive`."""
 
     def charge(self, arm: Arm, cost_usd: float, context: Context | None) -> None:
-        """A call of this arm cost so much, be it possible or not; called if the policy is `attentive`."""
+        """A call of this arm cost so much; called once a known and possible cost, if the policy is `attentive`."""
 
     def relearn(self, arm: Arm, old_quality: float, new_quality: float, context: Context | None) -> None:
         """A late rating takes the place of what `learn` was told."""
@@ -232,7 +233,7 @@ class Memory:
             self._rated += self._weight
             if self.attentive:
                 self.learn(known, quality, context)
-        if self.attentive and cost_usd is not None:
+        if self.attentive and cost_usd is not None and 0.0 <= cost_usd <= LARGEST:
             self.charge(known, cost_usd, context)
         self.dropped += known.measure(self._weight, cost_usd, latency_s, tokens_per_s)
         if self.touched is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -46,6 +46,9 @@ class OptimisticSelector(ModelSelector):
         self._fresh_at = 0.0
         self._works: list[Iterator[None]] = []  # the work under way, if any; taken out while a thread is at it
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_works": [], "_urgent": self._urgent or bool(self._works)}  # no generator is copied
+
     def believed(self, arm: Arm) -> tuple[float, float]:
         """The mean quality, in (0, 1), and the trials it rests on, those in flight included."""
         raise NotImplementedError
@@ -82,16 +85,18 @@ class OptimisticSelector(ModelSelector):
     def upper(self, arm: Arm) -> float:
         """The highest plausible quality of an arm."""
         mean, trials = self.believed(arm)
-        ratio = self.trials_of_all() / (len(self._known) * trials)
+        ratio = self.trials_of_all() / ((len(self._known) or 1) * trials)
         return upper_bound(mean, self.gain(ratio) / trials)
 
     def facts(self, arm: Arm) -> dict[str, float | int | None]:
         """The quality that the score believes in."""
         return {"optimistic_quality": self.upper(arm) if self._known.get(arm.name) is arm else None}
 
-    def plausible(self, slate: Slate, choice: Choice) -> Sequence[int]:  # noqa: ARG002 - the places are those of the scores
+    def plausible(self, slate: Slate, choice: Choice) -> Sequence[int]:
         """The candidates that may be the best: whose score is at least what the choice is worth by its mean alone."""
-        taken = self._known[choice.arm]
+        taken = self._known.get(choice.arm)
+        if taken is None:  # it has left by now
+            return super().plausible(slate, choice)
         bar = choice.score - self._share * (self.upper(taken) - self.believed(taken)[0])
         scores = np.asarray(choice.scores)
         return np.flatnonzero((scores >= bar) & (scores > -np.inf)).tolist()

@@ -32,8 +32,8 @@ class Paced(ModelSelector):
     Of its two models the dearer one is taken when the credit covers twice its cost, else the cheaper one, which
     costs less than the rate: a debt is paid back with the best model that pays it back, not with the cheapest of all. A
     call in flight is charged at the model's mean cost, and an unknown cost counts as none. Where the policy knows what
-    a call costs in its category, that is what counts. Quality and latency are
-    weighed as ever; the objective's weight of cost has no say.
+    a call costs in its category, that is what counts. Quality and latency are weighed as ever; the objective's weight
+    of cost has no say.
     """
 
     budget_usd: float | None = None
@@ -49,7 +49,8 @@ class Paced(ModelSelector):
     @property
     def credit_usd(self) -> float:
         """What has been saved so far; below 0 when calls cost more than was expected of them."""
-        in_flight = sum(self.own_pending(arm) * (arm.cost_usd or 0.0) for arm in self._known.values() if arm.pending)
+        known = tuple(self._known.values())
+        in_flight = sum(self.own_pending(arm) * (arm.cost_usd or 0.0) for arm in known if arm.pending)
         return (self.budget_usd or 0.0) * self._begun - self._spent_usd - in_flight
 
     def appeal(
@@ -73,6 +74,8 @@ class Paced(ModelSelector):
         wanted = self.objective if objective is None else objective
         appeal = self.appeal(slate, context, wanted, rng)
         costs = [self._cost_of(name, context) for name in slate.arms]
+        if min(costs) == math.inf:  # all have left by now
+            return own
         credit = self.credit_usd + self.budget_usd  # of this very call, too
         rate = self.budget_usd + credit / (_SAVINGS_ROUNDS if credit > 0 else _DEBT_ROUNDS)
         low, high = mixture(costs, appeal, rate=rate)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
-from itertools import count
 from typing import Any, Final
 
 import numpy as np
@@ -33,8 +32,8 @@ _MANY: Final = 8  # models from which on the change test pays
 _SETTLED: Final = 80  # results after which a newcomer comes to a pool that has learnt already
 _GAIN: Final = (1.0, 0.25, 1.3)  # least, growth, most: 1 for ever locks in, now and then, over 20,000 calls
 _PLACED: Final = 32  # arms that get their part of the family in one decision
-_LEAST: Final = 1e-9
 _PROBE: Final = 1e6  # lifts the score of an arm whose turn has come
+_NOBODY: Final = Member()  # in the place of one that has left while another thread was choosing
 
 
 class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
@@ -92,9 +91,9 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         self.set_default(default_model, least_share=least_share)
         self.change_test = change_test
         self.contextual = self.by_category = by_category
+        self.by_features = False
         self._members: dict[Arm, Member] = {}
-        self._agenda: list[tuple[float, int, Arm]] = []  # heap of who is asked when: newcomers, and those that fell
-        self._entries = count()  # keeps what is due at the same time in order
+        self._agenda: list[tuple[float, int, Arm]] = []  # heap of who is asked when, and since which result
         self._fit: Fit | None = None
         self._difficulty: dict[str, float] = {}
         self._niches: dict[str, Niche] = {}
@@ -156,23 +155,23 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         if visiting and not member.watch.fallen:
             member.auditions(arm, at=self._results)
         if member.visit_at < math.inf:
-            heappush(self._agenda, (member.visit_at, next(self._entries), arm))
+            heappush(self._agenda, (member.visit_at, self._results, arm))
 
     # belief
 
     def believed(self, arm: Arm) -> tuple[float, float]:
         """The posterior mean, and results, pseudo-results and calls in flight."""
-        mu, trials = self._members[arm].believed(arm)
+        mu, trials = self._members.get(arm, _NOBODY).believed(arm)
         return mu, trials + arm.pending
 
     def upper(self, arm: Arm) -> float:
         """The highest plausible quality; of an arm that fell the mean, as calls at set times explore it."""
-        member = self._members[arm]
+        member = self._members.get(arm, _NOBODY)
         mu, trials = member.believed(arm)
         if member.watch.fallen:
             return mu
         trials += arm.pending
-        ratio = (self._rated + self._weights + self._in_flight) / (len(self._known) * trials)
+        ratio = (self._rated + self._weights + self._in_flight) / ((len(self._known) or 1) * trials)
         return upper_bound(mu, self._gain * math.log1p(ratio) / trials)
 
     def gain(self, ratio: float) -> float:
@@ -186,7 +185,7 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
     def refresh(self, arms: Arms, arm: Arm) -> None:
         """Keep the arm's bound and index; who is to be asked by now comes first."""
         super().refresh(arms, arm)
-        if self._results >= self._members[arm].visit_at and not arm.pending:
+        if self._results >= self._members.get(arm, _NOBODY).visit_at and not arm.pending:
             arms.extra["upper"][arm.row] += _PROBE
             arm.index += _PROBE
 
@@ -211,7 +210,8 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
             scores[known] += np.asarray(niche.index[known])
             return scores
         scores[known] += np.asarray(niche.quality[known]) * (objective.quality / objective.total)
-        scores[known] += merit_offset(np.nan_to_num(arms.cost_usd[known]), np.asarray(niche.cost[known]), objective)
+        dearer = merit_offset(np.nan_to_num(arms.cost_usd[known]), np.asarray(niche.cost[known]), objective)
+        scores[known] += np.asarray(niche.heard[known]) * dearer
         return scores
 
     def few_scores_in(self, context: Context, arms: Sequence[Arm]) -> list[float]:
@@ -297,7 +297,7 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
 
     def facts(self, arm: Arm) -> dict[str, float | int | None]:
         """The quality believed in, the plausible one, and what the pool's prior counts."""
-        member = self._members[arm]
+        member = self._members.get(arm, _NOBODY)
         mu, trials = self.believed(arm)
         return {
             **super().facts(arm),

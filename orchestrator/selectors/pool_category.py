@@ -19,6 +19,7 @@ __all__ = ["Costs", "Niche", "firmness", "merit_offset", "niches"]
 
 _PRICED_CALLS: Final = 10.0  # a category's, and a model's own, part in what a call costs is shrunk by so many
 _CELLS: Final = 72  # pairs of a model and a category that are gone through in one piece
+_HEARD: Final = 0.1  # cost counts half after so many of the results after which quality does
 _LEAST: Final = 1e-9
 _LEAST_USD: Final = 1e-300
 
@@ -27,12 +28,14 @@ _LEAST_USD: Final = 1e-300
 class Niche:
     """One category by row of the arms' table: what to add to quality and to the index, and what the cost is times.
 
-    `listed` is what a catalogue adds to quality, where there is one that knows of categories.
+    `heard`, from 0 to 1, is how far the merit follows that cost by now; `listed` what a catalogue adds to quality,
+    where there is one that knows of categories.
     """
 
     quality: list[float] | Column
     index: list[float] | Column
     cost: list[float] | Column
+    heard: list[float] | Column
     listed: list[float] | Column | None = None
 
 
@@ -61,8 +64,9 @@ def niches(
         missed = tally.total[some, :columns] - number * (mu + fit.difficulty[some, None] + said)
         quality = said + missed / (number + firmness(fit))
         factors = costs.factors(some)
-        index = quality * (objective.quality / objective.total) + merit_offset(cost_usd, factors, objective)
-        made.update(zip(names[some], _kept(quality, index, factors, said), strict=True))
+        heard = number / (number + _HEARD * firmness(fit))  # dear categories are where strong models do best
+        index = quality * (objective.quality / objective.total) + heard * merit_offset(cost_usd, factors, objective)
+        made.update(zip(names[some], _kept(quality, index, factors, heard, said), strict=True))
     return made
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from orchestrator.selectors.arm import Arm
 from orchestrator.selectors.arms import Column
-from orchestrator.selectors.pool_evidence import Evidence, Listed, slices
+from orchestrator.selectors.pool_evidence import DIFFICULTY_RESULTS, Evidence, Listed, slices
 
 __all__ = ["Deviations", "deviating", "listed_by_category"]
 
@@ -18,7 +18,6 @@ _DEVIATIONS: Final = np.array([0.02, 0.05, 0.1, 0.2, 0.4, 0.6]) ** 2  # as share
 _DEVIATION: Final = (0.05**2, 2.0)  # median and logarithmic standard deviation of these, before any result
 _SLOPE_SD: Final = 0.3  # on what a catalogue says of categories
 _UNLISTED: Final = 0.25  # of a deviation is nobody's knowledge, however good the catalogue
-_DIFFICULTY_RESULTS: Final = 8.0
 _CELLS: Final = 72  # pairs of a model and a category that are looked at in one piece
 _LEAST_LARGEST: Final = 0.01
 _LEAST: Final = 1e-9
@@ -94,7 +93,7 @@ def _pairs(evidence: Evidence, some: slice, mu: Column, difficulty: Column, weig
     of_category, models = np.add.reduce(grid, axis=1)[there[0]], there[1]
     number, quality = grid[there], mu[models]
     missed = evidence.total_by_category[some][there] / number - quality - difficulty[some][there[0]]
-    free = (1 - number / (of_category + _DIFFICULTY_RESULTS)) * (1 - number / (evidence.rated + weight)[models])
+    free = (1 - number / (of_category + DIFFICULTY_RESULTS)) * (1 - number / (evidence.rated + weight)[models])
     said = np.zeros(len(number)) if listed is None else listed.deviation[some][there]
     return _Pairs(number, missed, said, quality * (1 - quality), np.maximum(free, 0.0))
 

@@ -14,11 +14,12 @@ from orchestrator.selectors.arms import Column
 from orchestrator.selectors.member import Member
 from orchestrator.selectors.tally import Tally
 
-__all__ = ["Evidence", "Listed", "Rows", "facts_of", "gathered", "slices"]
+__all__ = ["DIFFICULTY_RESULTS", "Evidence", "Listed", "Rows", "facts_of", "gathered", "slices"]
 
 Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
+DIFFICULTY_RESULTS: Final = 8.0  # a category's difficulty is shrunk by so many results
 _READ: Final = 16  # arms whose sums are read in one piece,
 _TALLIED: Final = 32  # and whose results by category are
 _ABSENT: Final = (0.0, 0.0, 0.0, math.nan, math.nan)

@@ -9,13 +9,12 @@ import numpy as np
 
 from orchestrator.selectors.arms import Column
 from orchestrator.selectors.pool_deviation import deviating
-from orchestrator.selectors.pool_evidence import Evidence, facts_of
+from orchestrator.selectors.pool_evidence import DIFFICULTY_RESULTS, Evidence, facts_of
 from orchestrator.selectors.pool_family import Results, averaged, hypotheses
 
 __all__ = ["INSIDE", "Evidence", "Fit", "fitting"]
 
 INSIDE: Final = (0.02, 0.98)  # where expected qualities are kept
-_DIFFICULTY_RESULTS: Final = 8.0  # a category's difficulty is shrunk by so many results
 _NOISE_RESULTS: Final = 10.0
 _LEAST_NOISE: Final = 0.05
 _LEAST_WEIGHT: Final = 0.5
@@ -103,7 +102,7 @@ def _difficulty(evidence: Evidence, mu: Column) -> Column:
     if len(results) < 2 or not of_all:
         return np.zeros(len(results))
     missed: Column = np.add.reduce(evidence.total_by_category, axis=1) - number @ mu
-    missed /= results + _DIFFICULTY_RESULTS
+    missed /= results + DIFFICULTY_RESULTS
     missed -= (results @ missed) / of_all
     return missed
 

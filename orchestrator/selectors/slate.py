@@ -33,8 +33,9 @@ class Slate:
         self.arms = arms
         self.table = table
         self.few: list[Arm] | None = None  # the candidates themselves, where going through them beats a vector
-        if known is not None and 0 < len(arms) <= FEW and all(name in known for name in arms):
-            self.few = [known[name] for name in arms]
+        if known is not None and 0 < len(arms) <= FEW:
+            found = [arm for name in arms if (arm := known.get(name)) is not None]
+            self.few = found if len(found) == len(arms) else None
         self.version = table.version
         self.rows: npt.NDArray[np.intp] | None = None
         if arms == table.names and arms:

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from orchestrator.core.outcome import Objective
-from orchestrator.selectors.arm import LARGEST, Arm
+from orchestrator.selectors.arm import Arm
 from orchestrator.selectors.context import Context
 from orchestrator.selectors.selector import ModelSelector
 from orchestrator.selectors.state import read_sums
@@ -38,7 +38,7 @@ class Tallied(ModelSelector):
 
     def charge(self, arm: Arm, cost_usd: float, context: Context | None) -> None:
         """Count what a call in this category cost."""
-        if context is not None and context.category is not None and 0.0 <= cost_usd <= LARGEST:
+        if context is not None and context.category is not None:
             self._tally.charge(context.category, arm.row, cost_usd=cost_usd)
 
     def retire(self, arm: str) -> None:

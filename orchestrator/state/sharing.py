@@ -107,6 +107,8 @@ class Sharing:
         """Bring what is left, and let go of the store; it opens again when it is used."""
         if self._pending is None or await self.sync():
             await self.sync()
+        if self._learning is not None:
+            self._learning.among(1)  # no later round would forget what is supposed of others' calls
         await asyncio.to_thread(self.store.close)
 
     def figures(self) -> dict[str, Any]:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from orchestrator.telemetry.cells import Reading
 from orchestrator.telemetry.figures import Figures, Key
 from orchestrator.telemetry.names import COUNTED, Metric
 
-__all__ = ["Distributions", "distributions_of", "minus", "plus"]
+__all__ = ["Distributions", "minus", "plus", "readings_of"]
 
 Distributions = Mapping[Metric, Mapping[Key, Reading]]
 
 
-def distributions_of(figures: Figures) -> Distributions:
-    """Each histogram that has seen a value, by its labels."""
+def readings_of(figures: Figures, metrics: Iterable[Metric] = COUNTED) -> Distributions:
+    """Each of these that has seen a value, by its labels; a counter is a distribution without buckets."""
     return {
         metric: {tuple(sorted(labels.items())): reading for labels, reading in figures.read(metric)}
-        for metric in COUNTED
-        if metric.kind == "histogram"
+        for metric in metrics
     }
 
 

@@ -28,3 +28,7 @@ class DroppedSpan(NonRecordingSpan):
             drawn = SpanContext(self._trace_id, self._ids.generate_span_id(), False, self._flags)
             known = self.__dict__.setdefault("_known", drawn)
         return known
+
+    def __repr__(self) -> str:
+        """By its context, as its kind does."""
+        return f"DroppedSpan({self.get_span_context()!r})"

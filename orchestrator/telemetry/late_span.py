@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits
@@ -30,12 +30,17 @@ class Home:
         self.scope = scope
         self.limits: SpanLimits = getattr(tracer, "_span_limits", None) or SpanLimits()
 
+    def bounded(self, of: Literal["event", "link"], attributes: OTelAttributes) -> BoundedAttributes:
+        """What is said of an event or a link, checked at once: an exporter fails on what is no value."""
+        most = self.limits.max_event_attributes if of == "event" else self.limits.max_link_attributes
+        return BoundedAttributes(most, attributes, max_value_len=self.limits.max_attribute_length)
+
 
 class LateSpan(Span, ReadableSpan):
     """A recording span for the SDK's processors and exporters.
 
     The SDK's own takes a lock and checks every fact as it is set, on the caller's time; what the engine sets is in
-    order, and what others add is checked as late as the rest. After its end nothing is added any more.
+    order, and facts that others add are checked as late as those. After its end nothing is added any more.
     """
 
     def __init__(
@@ -89,14 +94,14 @@ class LateSpan(Span, ReadableSpan):
         if self.end_time is None:
             if self._added is None:
                 self._events = self._added = BoundedList(self._home.limits.max_events)
-            self._added.append(Event(name, dict(attributes or {}), timestamp))
+            self._added.append(Event(name, self._home.bounded("event", attributes), timestamp))
 
     def add_link(self, context: SpanContext, attributes: OTelAttributes = None) -> None:
         """Another span that has to do with this one."""
         if self.end_time is None:
             if self._linked is None:
                 self._links = self._linked = BoundedList(self._home.limits.max_links)
-            self._linked.append(Link(context, attributes))
+            self._linked.append(Link(context, self._home.bounded("link", attributes)))
 
     def record_exception(
         self,

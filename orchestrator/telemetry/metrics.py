@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from orchestrator.telemetry.cells import Mirror
-from orchestrator.telemetry.distributions import Distributions, distributions_of, minus, plus
+from orchestrator.telemetry.distributions import Distributions, minus, plus, readings_of
+from orchestrator.telemetry.figures import Key
 from orchestrator.telemetry.meter import Meter
 from orchestrator.telemetry.names import COUNTED, GAUGES, Metric
 from orchestrator.telemetry.prometheus import gauges
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Instruments", "instruments_of"]
 
 _SCOPE = "orchestrator"
-_Points = Iterable[tuple[Any, float]]
+_HISTOGRAMS = tuple(metric for metric in COUNTED if metric.kind == "histogram")
+_Points = Iterable[tuple[Key, float]]
 
 
 class Instruments:
@@ -48,7 +50,7 @@ class Instruments:
         with self._lock:
             if source in self._sources:
                 return
-            self._sources = {**self._sources, source: distributions_of(source.figures)}
+            self._sources = {**self._sources, source: readings_of(source.figures)}
         for metric, mirror in self._mirrors.items():
             source.figures.mirror(metric, mirror)
 
@@ -58,17 +60,20 @@ class Instruments:
             if source not in self._sources:
                 return
             before = self._sources[source]
-            self._left = plus(self._left, minus(distributions_of(source.figures), before))
+            self._left = plus(self._left, minus(readings_of(source.figures), before))
             self._sources = {one: base for one, base in self._sources.items() if one is not source}
         for metric, mirror in self._mirrors.items():
             source.figures.unmirror(metric, mirror)
 
     def distributions(self) -> Distributions:
-        """What all registries have counted while they were told of."""
+        """What all registries have counted in histograms while they were told of."""
+        return self._told(_HISTOGRAMS)
+
+    def _told(self, metrics: Sequence[Metric]) -> Distributions:
         with self._lock:
-            told = self._left
+            told: Distributions = {metric: self._left.get(metric, {}) for metric in metrics}
             for source, before in self._sources.items():
-                told = plus(told, minus(distributions_of(source.figures), before))
+                told = plus(told, minus(readings_of(source.figures, metrics), before))
         return told
 
     def _handed_over(self, provider: MeterProvider, version: str) -> bool:
@@ -81,46 +86,41 @@ class Instruments:
         return hand_over(provider, InstrumentationScope(_SCOPE, version), self.distributions)
 
     def _create_histograms(self, meter: OTelMeter) -> None:
-        for metric in COUNTED:
-            if metric.kind == "histogram":
-                histogram = meter.create_histogram(
-                    metric.name,
-                    metric.unit,
-                    metric.about,
-                    explicit_bucket_boundaries_advisory=list(metric.bounds),
-                )
-                self._mirrors[metric] = histogram.record
+        for metric in _HISTOGRAMS:
+            histogram = meter.create_histogram(
+                metric.name, metric.unit, metric.about, explicit_bucket_boundaries_advisory=list(metric.bounds)
+            )
+            self._mirrors[metric] = histogram.record
 
     def _observe(self, meter: OTelMeter, metric: Metric) -> None:
-        if metric.kind == "counter":
-            meter.create_observable_counter(metric.name, [self._reading(metric, _counts)], metric.unit, metric.about)
-        else:
-            meter.create_observable_gauge(metric.name, [self._reading(metric, _levels)], metric.unit, metric.about)
+        is_counter = metric.kind == "counter"
+        create = meter.create_observable_counter if is_counter else meter.create_observable_gauge
+        read = self._reading(metric, self._counts if is_counter else self._levels)
+        create(metric.name, [read], metric.unit, metric.about)
 
-    def _reading(self, metric: Metric, read: Callable[[Meter, Metric], _Points]) -> Callable[[Any], list[Observation]]:
-        """What a reader calls: the sums over all registries, label by label."""
+    def _reading(self, metric: Metric, read: Callable[[Metric], _Points]) -> Callable[[Any], list[Observation]]:
+        """What a reader calls."""
 
         def observe(_: Any) -> list[Observation]:
             from opentelemetry.metrics import Observation
 
-            sums: dict[tuple[tuple[str, Any], ...], float] = {}
-            for source in self._sources:
-                if self._mirrors:
-                    distributions_of(source.figures)  # what is noted goes to the mirrors before the SDK reads those
-                for labels, value in read(source, metric):
-                    key = tuple(sorted(labels.items()))
-                    sums[key] = sums.get(key, 0.0) + value
-            return [Observation(value, dict(key)) for key, value in sums.items()]
+            if self._mirrors:  # what is noted goes to them before the SDK reads those
+                self.distributions()
+            return [Observation(value, dict(key)) for key, value in read(metric)]
 
         return observe
 
+    def _counts(self, metric: Metric) -> _Points:
+        return [(key, reading.total) for key, reading in self._told([metric])[metric].items()]
 
-def _counts(source: Meter, metric: Metric) -> _Points:
-    return [(labels, reading.total) for labels, reading in source.figures.read(metric)]
-
-
-def _levels(source: Meter, metric: Metric) -> _Points:
-    return gauges(source.registry)[metric]
+    def _levels(self, metric: Metric) -> _Points:
+        """The sums over all registries, label by label."""
+        sums: dict[Key, float] = {}
+        for source in self._sources:
+            for labels, value in gauges(source.registry)[metric]:
+                key = tuple(sorted(labels.items()))
+                sums[key] = sums.get(key, 0.0) + value
+        return sums.items()
 
 
 _by_provider: WeakKeyDictionary[Any, Instruments] = WeakKeyDictionary()

@@ -1,5 +1,6 @@
 """The same batch over a real Ray cluster of this machine; left out where Ray is not installed."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.batch import over_ray
+from orchestrator import ModelRegistry
+from orchestrator.batch import over_ray, read_lines
 from orchestrator.errors import ConfigurationError
 from orchestrator.testing import EmulatedModel, Emulator
 
@@ -28,6 +30,27 @@ async def test_without_ray_the_error_names_the_extra(monkeypatch, prompts, out):
     with pytest.raises(ConfigurationError, match=r"model-orchestrator\[ray\]"):
         await over_ray.run(prompts('"hi"'), out, make_registry=dict)
     assert not out.exists()
+
+
+async def test_a_line_that_is_given_up_leaves_the_worker_open_for_the_others():
+    """The registry is opened once, whoever asked first and however that ended."""
+
+    class Slow(ModelRegistry):
+        async def __aenter__(self):
+            opening.set()
+            await may_open.wait()
+            return await super().__aenter__()
+
+    opening, may_open = asyncio.Event(), asyncio.Event()
+    lines = read_lines(["hi", "ho"])
+    worker = over_ray._Worker(Slow, 1)
+    first, second = [asyncio.create_task(worker.answer(line)) for line in lines]
+    await opening.wait()
+    first.cancel()
+    await asyncio.wait([first])
+    may_open.set()
+    assert (await second)["error"]["code"] == "no_eligible_model"
+    await worker.close()
 
 
 @pytest.mark.timeout(240)  # a cluster of processes has to start

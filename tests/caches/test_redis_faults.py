@@ -422,6 +422,26 @@ async def test_a_caller_that_leaves_while_its_lease_is_on_the_way_leaves_none_be
     await store.close()
 
 
+async def test_a_lease_that_is_granted_too_late_is_given_back(redis_server, monkeypatch):
+    """Who no longer waits for Redis asks the model without it, and holds nobody else up."""
+    store = RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=0.05, write_limit_s=5.0)
+    client = store._line().client
+    await client.ping()
+    ask = client.set
+
+    async def answered_too_late(*words, **options):
+        await ask(*words, **options)
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as held_up:
+        held_up.setattr(client, "set", answered_too_late)
+        assert await store.lease("k", 60) == ""
+    other = RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=5.0)
+    assert await lease_of_its_own(other, "k")
+    await store.close()
+    await other.close()
+
+
 async def test_a_caller_that_leaves_while_it_gives_its_lease_back_gives_it_back(redis_server):
     """And one that leaves while others' entries are written does not stop the writing."""
     store = RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=5.0, write_limit_s=5.0)

@@ -12,7 +12,7 @@ from orchestrator.evaluation.player import play
 from orchestrator.evaluation.reward import Reward
 from orchestrator.evaluation.stage import Expectations
 from orchestrator.evaluation.world import playing_order, world_of
-from orchestrator.selectors import UCBModelSelector
+from orchestrator.selectors import PoolSelector, UCBModelSelector
 from orchestrator.selectors.context import Context, features_of
 from orchestrator.selectors.selector import ModelSelector
 
@@ -236,6 +236,10 @@ def test_expectations_reach_the_selector():
         ({"coder": 1.5}, "'coder' is 1.5: a number from 0 to 1"),
         ({"coder": {"maths": -1.0}}, "'coder' in 'maths' is -1.0: a number from 0 to 1"),
         ({"atlas": {"maths": 0.5}}, "no model 'atlas'"),
+        ({"coder": "0.5"}, "'coder' is '0.5': a number from 0 to 1"),
+        ({"coder": None}, "is None: a number from 0 to 1"),
+        ({"coder": {"maths": None}}, "'coder' in 'maths' is None: a number from 0 to 1"),
+        ({"coder": {"math": 0.5}}, "no such category; did you mean 'maths'"),
     ):
         with pytest.raises(ConfigurationError, match=complaint):
             replay(table, "ucb", prior=prior)
@@ -250,6 +254,16 @@ def test_a_selector_given_as_an_object_is_left_alone():
     mine = UCBModelSelector()
     replay("builtin", mine, rounds=20)
     assert mine.statistics() == {}
+
+
+def test_a_selector_may_be_given_in_the_middle_of_its_work():
+    """What it shares is worked out piece by piece; a copy made between two pieces plays all the same."""
+    mine, table = PoolSelector(), builtin(prompts=50)
+    mine.enroll_many({model: {} for model in table.models})
+    for number in range(40):
+        arm = mine.choose(mine.slate(table.models), np.random.default_rng(0)).arm
+        mine.settle(arm, quality=number % 2, cost_usd=None, latency_s=None)
+        assert replay(table, mine, rounds=2).choices
 
 
 def test_a_callable_makes_the_selector():

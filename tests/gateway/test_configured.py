@@ -9,7 +9,7 @@ import pytest
 from orchestrator import ModelRegistry
 from orchestrator.cli.serve import _reloading_on_hangup
 from orchestrator.errors import ConfigurationError
-from orchestrator.gateway import Gateway, GatewaySettings
+from orchestrator.gateway import Gateway, GatewayKey, GatewaySettings
 from orchestrator.gateway.configured import gateway_settings
 from orchestrator.gateway.refusals import RefusedError
 from orchestrator.settings import load_settings
@@ -56,6 +56,26 @@ def test_what_is_wrong_is_told(section, told):
     """A gateway is never opened wider than the file meant."""
     with pytest.raises(ConfigurationError, match=told):
         gateway_settings(configured(section))
+
+
+async def test_a_gateway_for_the_network_is_never_left_without_keys(tmp_path, capsys):
+    """A file that closes the door for the next start and takes the keys away now is refused whole."""
+    pytest.importorskip("yaml")
+    path = tmp_path / "models.yaml"
+    path.write_text("models: [openai/a]\n")
+    registry = ModelRegistry.from_config(path, environ={})
+    gateway = Gateway(registry, GatewaySettings(host="0.0.0.0", keys=(GatewayKey("web", KEY),)))
+    with _reloading_on_hangup(gateway, lambda: gateway_settings(load_settings(path, environ={}))):
+        path.write_text("models: [openai/b]\ngateway: {host: localhost}\n")
+        os.kill(os.getpid(), signal.SIGHUP)
+        told = ""
+        while not told:
+            await asyncio.sleep(0)
+            told = capsys.readouterr().err
+    assert "nothing reloaded: host='0.0.0.0' without keys" in told
+    assert list(registry) == ["openai/a"]
+    with pytest.raises(RefusedError):
+        gateway.desk.doorkeeper.admit({})
 
 
 async def test_a_hang_up_reloads(tmp_path, capsys):

@@ -256,6 +256,44 @@ async def test_a_thousand_watchers_are_one_look(watched, monkeypatch):
     assert all(wire.frames[1] is crowd[0].frames[1] for wire in crowd)
 
 
+async def test_a_watcher_that_comes_while_others_are_told_misses_nothing(monkeypatch):
+    """A look at a slow sibling takes a second; what changes meanwhile is in the whole or comes after it."""
+    async with stage(EmulatedModel("first"), keys=()) as on:
+        feed, looked, may_tell = on.gateway.dashboard.feed, asyncio.Event(), asyncio.Event()
+        whole = feed.view.whole
+
+        async def slowly():
+            told = await whole()
+            looked.set()
+            await may_tell.wait()
+            return told
+
+        monkeypatch.setattr(feed.view, "whole", slowly)
+        async with aiohttp.ClientSession() as http, http.get(f"{on.url}/dashboard/feed") as reply:
+            await looked.wait()
+            on.registry.health.drain("first")
+            ticking = asyncio.create_task(feed.tick())
+            await asyncio.sleep(0)
+            may_tell.set()
+            await ticking
+            seen = {}
+            for name, told in await events_of(reply, 2):
+                seen = merged(seen, name, told)
+            async with http.get(f"{on.url}/dashboard/feed") as later:
+                [(_, whole_of_later)] = await events_of(later, 1)
+        for told in (seen, whole_of_later):
+            assert [row["status"] for row in told["models"]] == ["drained"]
+
+
+async def test_who_asks_for_the_head_of_the_feed_gets_no_more():
+    """As balancers do: the connection is free for the next request."""
+    async with stage(EmulatedModel("first"), keys=()) as on, aiohttp.ClientSession() as http:
+        for path in ("/dashboard/feed", "/healthz"):
+            async with http.head(f"{on.url}{path}") as reply:
+                assert (reply.status, await reply.read()) == (200, b"")
+        assert not on.gateway.dashboard.feed.watchers
+
+
 async def test_a_crowd_stretches_the_tick(watched, monkeypatch):
     """A tick that takes long comes less often: watching takes two per cent of the time at most."""
     feed, _, clock, join = watched
@@ -367,6 +405,7 @@ async def test_an_old_proxy_gets_a_plain_stream():
         writer.write(b"GET /dashboard/feed HTTP/1.0\r\n\r\n")
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"chunked" not in head
+        assert (await reader.readuntil(b"\n\n")).startswith(b":")
         assert (await reader.readline()) == b"event: whole\n"
         assert json.loads((await reader.readline()).removeprefix(b"data: "))["models"][0]["id"] == "first"
         writer.close()

@@ -1,6 +1,7 @@
 """What a caller may say to the engine through the gateway, and what it may not."""
 
 import asyncio
+from dataclasses import replace
 
 import aiohttp
 import openai
@@ -9,7 +10,7 @@ from gateway_stage import KEY, stage
 
 from orchestrator import Cost, Objective
 from orchestrator.errors import ConfigurationError
-from orchestrator.gateway import GatewayKey, GatewaySettings
+from orchestrator.gateway import Gateway, GatewayKey, GatewaySettings
 from orchestrator.gateway.settings import Profile
 from orchestrator.testing import EmulatedModel, Hang
 
@@ -185,6 +186,42 @@ async def test_a_key_over_its_budget_is_refused_until_tomorrow():
     assert (refused, told["x-should-retry"], answer["error"]["type"]) == (429, "false", "insufficient_quota")
     assert (fine, served.emulator.requests["m"]) == (200, 1)
     assert limits == [("poor", 1e-9)]
+
+
+async def test_other_keys_bring_other_budgets():
+    """One that is raised is raised, one that is gone binds nobody; what the registry or another gateway set stays."""
+
+    def limits(served):
+        return {row["tenant"]: row["limit_usd"] for row in served.registry.budgets.snapshot()}
+
+    key = GatewayKey("web", KEY, budget_usd_per_day=5)
+    async with stage(EmulatedModel("m"), keys=(key,)) as served:
+        served.registry.limit_tenant("web", day_usd=20)
+        told = [limits(served)]
+        for usd in (10, 50, None):
+            served.gateway.heed(replace(served.gateway.settings, keys=(replace(key, budget_usd_per_day=usd),)))
+            told.append(limits(served))
+        served.gateway.heed(replace(served.gateway.settings, keys=(key, replace(key, budget_usd_per_day=7))))
+        told.append(limits(served))
+        Gateway(served.registry, GatewaySettings(keys=(GatewayKey("app", KEY, budget_usd_per_day=1),)))
+        told.append(limits(served))
+    assert told == [{"web": 5}, {"web": 10}, {"web": 20}, {"web": 20}, {"web": 5}, {"web": 5, "app": 1}]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"system": 5},
+        {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": 5}]}]},
+    ],
+    ids=["the system", "a tool's result"],
+)
+async def test_what_should_be_words_and_is_none_is_refused_in_words(served, wrong):
+    """And not with an error of the language that the gateway is written in."""
+    body = {"model": "auto", "max_tokens": 9, "messages": ASK, **wrong}
+    status, _, answer = await post(served, body, path="/v1/messages")
+    assert (status, answer["error"]["type"]) == (400, "invalid_request_error")
+    assert "are a text or a list of text blocks" in answer["error"]["message"]
 
 
 async def test_feedback_teaches_by_the_id_of_the_reply(served):

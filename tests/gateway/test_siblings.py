@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
+from aiohttp import web
 from gateway_stage import stage
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,6 +111,56 @@ async def test_a_process_alone_asks_nobody_and_listens_to_nobody(tmp_path):
         other.answer("sum", lambda said: asyncio.sleep(0, sum(said)))
         assert await one.ask("sum", [1, 2]) == {2: 3}
     assert not list(tmp_path.iterdir())
+
+
+async def test_a_folder_too_deep_for_a_socket_is_told_and_stops_nobody(tmp_path, caplog):
+    """A socket's path is short on every system; the worker serves, and the others go without it."""
+    deep = tmp_path / ("deep" * 40)
+    deep.mkdir()
+    one, other = Siblings(1, deep, of=2), Siblings(2, deep, of=2)
+    async with one.listening(), other.listening():
+        assert await one.ask("look") == {}
+    assert "worker 1 cannot be asked by the others: AF_UNIX path too long" in caplog.text
+
+
+async def test_what_is_no_json_is_no_answer(tmp_path):
+    """As from a worker of another version that speaks otherwise."""
+
+    async def speaks_otherwise(_):
+        return web.Response(body=b"{")
+
+    application = web.Application()
+    application.router.add_post("/look", speaks_otherwise)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.UnixSite(runner, str(tmp_path / "worker-2.sock")).start()
+    one = Siblings(1, tmp_path, of=2)
+    async with one.listening():
+        assert await one.ask("look") == {}
+    await runner.cleanup()
+
+
+async def test_a_call_in_flight_may_ask_until_it_ends(crew, tmp_path):
+    """A gateway that closes lets the last scrape finish, with the figures of all, and leaves no line open behind."""
+    async with AsyncExitStack() as stack, aiohttp.ClientSession() as http:
+        built = stage(EmulatedModel("first"), keys=(), siblings=Siblings(3, tmp_path, of=3))
+        third = await stack.enter_async_context(built)
+        gateway, asked, may_ask = third.gateway, asyncio.Event(), asyncio.Event()
+        ask = gateway.siblings.ask
+
+        async def late(subject):
+            asked.set()
+            await may_ask.wait()
+            return await ask(subject)
+
+        gateway.siblings.ask = late
+        scraping = asyncio.create_task(http.get(f"{third.url}/metrics"))
+        await asked.wait()
+        gateway.dashboard.feed.close = may_ask.set  # which comes when the gateway begins to close
+        await stack.aclose()
+        told = await (await scraping).text()
+        assert all(f'worker="{number}"' in told for number in (1, 2, 3))
+        assert not gateway.siblings._lines
 
 
 @given(

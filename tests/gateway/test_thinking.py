@@ -188,6 +188,21 @@ async def test_a_wish_that_makes_no_sense_is_refused(thinking, words):
             )
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"output_config": {"effort": ["high"]}}, "output_config.effort is one of low"),
+        ({"orchestrator": {"capabilities": 5}}, "capabilities is a name or a list of names, not 5"),
+    ],
+)
+async def test_what_goes_with_a_wish_is_refused_in_words(more, words):
+    """As it is without the wish."""
+    body = {"thinking": {"type": "adaptive"}, **more}
+    async with served(Thinker()) as client:
+        with pytest.raises(anthropic.BadRequestError, match=words):
+            await client.messages.create(model="auto", max_tokens=500, messages=ASK, extra_body=body)
+
+
 async def test_tokens_are_counted_by_who_knows():
     """Claude is asked; of a model that does not tell, and of `auto`, there is an estimate that says it is one."""
     thinker = Thinker()

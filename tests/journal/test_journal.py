@@ -36,6 +36,14 @@ async def test_a_decision_is_kept_with_all_that_it_rests_on(keeping, priced):
     assert entry.at_s == registry.clock.time()
 
 
+async def test_the_numbers_of_a_prompt_are_kept_where_the_policy_needs_its_category_alone(keeping, priced):
+    """Whoever replays the journal may look at more."""
+    registry = keeping(priced("a"), selection_strategy="pool")
+    await registry.generate_response("What is 3 + 4?")
+    (entry,) = kept(registry)
+    assert (entry.policy, entry.category, len(entry.features)) == ("pool", "maths", 28)
+
+
 async def test_no_prompt_and_no_answer_reaches_the_file(keeping, priced, path):
     """Not in any byte of it, nor of its companions."""
     registry = keeping(priced("a", ["the secret answer"]))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.core.metrics import ModelMetrics
 from orchestrator.core.outcome import Outcome
 from orchestrator.errors import OverloadedError, ProviderTimeoutError, RateLimitError, ServerError
 from orchestrator.models.limits.concurrency import AdaptiveLimit, asks_for_less
@@ -108,13 +109,26 @@ def test_who_has_said_when_to_come_again_is_asked_by_one_call_first():
 )
 def test_what_asks_for_less(error, latency_s, usual_s, asks):
     """A time-out does when the model had twice the time it usually takes; less is the caller's impatience."""
-    assert asks_for_less(Outcome(model_id="a", latency_s=latency_s, error=error), usual_s) is asks
+    metrics = ModelMetrics()
+    if usual_s is not None:
+        metrics.record(Outcome(model_id="a", latency_s=usual_s))
+    assert asks_for_less(Outcome(model_id="a", latency_s=latency_s, error=error), metrics) is asks
+
+
+@pytest.mark.parametrize(("ttft_s", "asks"), [(None, True), (0.3, False)], ids=["silent", "cut short"])
+def test_a_stream_asks_for_less_by_its_silence(ttft_s, asks):
+    """Ten seconds without a word where half of one is usual; one that speaks has as long as whole answers take."""
+    metrics = ModelMetrics()
+    metrics.record(Outcome(model_id="a", latency_s=20.0, ttft_s=0.5, streamed=True))
+    late = Outcome(model_id="a", latency_s=10.0, error=ProviderTimeoutError("x"), ttft_s=ttft_s, streamed=True)
+    assert asks_for_less(late, metrics) is asks
 
 
 @given(
     most=st.one_of(st.just(math.inf), st.integers(1, 50)),
     events=st.lists(
-        st.tuples(st.sampled_from(["served", "refused", "ajar"]), st.integers(1, 60), st.booleans()), max_size=200
+        st.tuples(st.sampled_from(["served", "refused", "ajar", "taken"]), st.integers(1, 60), st.booleans()),
+        max_size=200,
     ),
 )
 def test_whatever_happens_one_call_is_allowed_and_never_more_than_the_users_bound(most, events):
@@ -126,6 +140,8 @@ def test_whatever_happens_one_call_is_allowed_and_never_more_than_the_users_boun
             limit.served(in_flight, epoch, 0.5)
         elif event == "refused":
             limit.refused(in_flight, epoch)
+        elif event == "taken":
+            limit.taken(epoch)
         else:
             limit.ajar()
         assert 1 <= limit.allowed <= most

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from orchestrator.core.replies import Embeddings
+from orchestrator.core.usage import UsageStats
 from orchestrator.errors import CapacityError
 
 
@@ -46,6 +48,20 @@ async def test_tokens_a_minute_are_limited(registry, scripted, door):
     with pytest.raises(CapacityError):
         await ask("hi", max_tokens=90)
     assert model.asked == 1
+
+
+async def test_tokens_of_embeddings_count_once_they_are_known(registry, scripted):
+    """Nothing is set aside for them, and all the same they are owed."""
+
+    class Embedder(scripted):
+        async def send_embeddings(self, texts, params):
+            return Embeddings([[1.0]], usage=UsageStats(prompt_tokens=150))
+
+    model = registry.register_model(Embedder("a", constraints={"max_tokens_per_minute": 100}))
+    await model.embed(["a long text"])
+    assert registry.admission.snapshot()[0].tokens_left == pytest.approx(-50)
+    with pytest.raises(CapacityError):
+        await model.embed(["another"])
 
 
 async def test_a_refused_call_does_not_use_up_the_other_limit(registry, scripted):

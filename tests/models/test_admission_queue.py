@@ -13,7 +13,14 @@ from orchestrator.core.messages import Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Outcome
 from orchestrator.core.usage import UsageStats
-from orchestrator.errors import CapacityError, ConfigurationError, OverloadedError, RateLimitError, ServerError
+from orchestrator.errors import (
+    CapacityError,
+    ConfigurationError,
+    OverloadedError,
+    ProviderTimeoutError,
+    RateLimitError,
+    ServerError,
+)
 from orchestrator.models.admission import FREE, Admission
 from orchestrator.testing import FakeClock
 
@@ -351,6 +358,19 @@ def test_a_model_without_limits_gets_one_when_it_asks_for_less(door, error):
         for permit in permits:
             door.release(one, permit, answered(one))
     assert len(permits) == 12
+
+
+def test_long_answers_that_are_given_too_little_time_ask_for_nothing(door):
+    """Twenty seconds are usual, twenty-five were too few: that is no crowd."""
+    one = model(max_concurrent_requests=4)
+    for _ in range(40):
+        long = Outcome(model_id="a", latency_s=20.0, usage=UsageStats(10, 1000))
+        door.release(one, door.admit(one, ask()), long)
+        one.metrics.record(long)
+    late = Outcome(model_id="a", latency_s=25.0, error=ProviderTimeoutError("x"))
+    for _ in range(40):
+        door.release(one, door.admit(one, ask()), late)
+    assert door.snapshot()[0].limit == 4
 
 
 def test_the_limit_never_shrinks_to_nothing(door):

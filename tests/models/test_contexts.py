@@ -10,7 +10,7 @@ from orchestrator.core.model import Model
 from orchestrator.models.model_registry import ModelRegistry
 from orchestrator.models.road.contexts import Contexts, prompt_text
 from orchestrator.models.roster.expecting import expected_quality
-from orchestrator.selectors import ModelSelector
+from orchestrator.selectors import ModelSelector, selector_named
 
 QUESTIONS = {"code": "def add(a, b):", "maths": "What is 3 + 4?"}
 
@@ -89,6 +89,19 @@ async def test_a_policy_that_does_not_look_costs_no_description(fake_clock, scri
     assert described == []
 
 
+async def test_a_policy_that_goes_by_categories_is_told_no_numbers(listening):
+    """They would be worked out for nothing, and kept with every answer until it is rated."""
+    registry = listening()
+    registry.selector.by_features = False
+    await registry.generate_response(QUESTIONS["code"])
+    registry.select(prompt=QUESTIONS["maths"])
+    assert [(context.category, context.features) for context in registry.selector.asked] == [
+        ("code", None),
+        ("maths", None),
+    ]
+    assert not selector_named("pool").by_features
+
+
 async def test_categories_may_be_the_users(listening):
     """A function of the prompt takes the place of the built-in one."""
     registry = listening(categorise=lambda text: "long" if len(text) > 20 else "short")
@@ -105,6 +118,19 @@ async def test_a_category_function_that_fails_costs_no_request(listening, caplog
     assert [context.category for context in registry.selector.asked] == [None] * 3
     assert caplog.text.count("ZeroDivisionError") == 1
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("said", [["a", "b"], ("a", 1), 3, b"code"], ids=repr)
+async def test_a_category_that_is_no_text_is_none(fake_clock, scripted, caplog, said):
+    """It could not be saved or shared; the request is answered, and a log says so once."""
+    registry = ModelRegistry(
+        clock=fake_clock, cache_responses=False, selection_strategy="pool", categorise=lambda text: said
+    )
+    registry.register_model(scripted("a"))
+    for _ in range(2):
+        assert (await registry.generate_response("hi")).text
+    assert "by_category" not in registry.selector.state()["arms"]["a"]
+    assert caplog.text.count("the category function failed with TypeError") == 1
 
 
 @pytest.mark.parametrize("strategy", ["category", "linucb"])

@@ -82,6 +82,20 @@ async def test_the_second_success_brings_it_back(registry, scripted, changes):
     assert [new for *_, new in changes] == ["unhealthy", "recovering", "healthy"]
 
 
+async def test_answers_while_it_is_out_bring_it_back_by_a_growing_share_too(registry, scripted):
+    """Whoever asks this very model does so in its cool-down; that it answers twice does not open it to all at once."""
+    gate = asyncio.Event()
+    model = registry.register_model(scripted("a", [ServerError("x")] * 3 + ["ok"] * 2 + [gate.wait] * 2))
+    await ask(model, 5)
+    assert status(registry) == "healthy"
+    calls = [asyncio.create_task(ask(model)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert registry.health.probing(model)
+    gate.set()
+    await asyncio.gather(*calls)
+    assert not registry.health.probing(model)
+
+
 async def test_one_success_does_not_end_an_outage(registry, scripted):
     """An answer to a call that left before the outage is one of the two that are needed."""
     model = registry.register_model(scripted("a", [ServerError("x")] * 3))

@@ -192,6 +192,70 @@ async def test_who_does_not_wait_is_turned_away_by_the_users_limits_alone(regist
     assert traffic(registry) == {"a": (0, 0)}
 
 
+@pytest.mark.parametrize("patient", [False, True], ids=["does not wait", "waits"])
+async def test_who_has_too_little_time_is_told_so_at_once(registry, scripted, patient):
+    """Others wait for a model that wants to be asked in ten minutes: who has one does not spend it in their queue."""
+    model = registry.register_model(scripted("a", [RateLimitError("slow down", retry_after_s=600)]))
+    with pytest.raises(RateLimitError):
+        await model.generate_response("hi", max_attempts=1)
+    waits = asyncio.create_task(model.generate_response("hi", wait_for_capacity=True, deadline_s=1000))
+    await turns()
+    with pytest.raises(CapacityError) as caught:
+        await model.generate_response("hi", deadline_s=60, wait_for_capacity=patient)
+    assert caught.value.retry_after_s == 600
+    await registry.clock.advance(600)
+    assert (await waits).text == "a says hello"
+
+
+async def test_those_who_wait_leave_when_the_moment_moves_too_far(registry, scripted):
+    """One call goes ahead after two seconds and hears of ten minutes: none of the others spends its minute in vain."""
+    refusals = [RateLimitError("slow down", retry_after_s=after_s) for after_s in (2, 600)]
+    model = registry.register_model(scripted("a", refusals))
+    with pytest.raises(RateLimitError):
+        await model.generate_response("hi", max_attempts=1)
+    options = {"wait_for_capacity": True, "deadline_s": 60, "max_attempts": 1}
+    calls = [asyncio.create_task(model.generate_response("hi", **options)) for _ in range(4)]
+    await turns()
+    await registry.clock.advance(2)
+    await turns()
+    assert [call.done() and type(call.exception()) for call in calls] == [RateLimitError] + [CapacityError] * 3
+    assert traffic(registry) == {"a": (0, 0)}
+
+
+async def test_who_was_told_to_come_again_does_not_wait_when_that_moment_moves_too_far(registry, scripted):
+    """It sleeps two seconds, as it was told; meanwhile another one hears of ten minutes."""
+    refusals = [RateLimitError("slow down", retry_after_s=after_s) for after_s in (2, 600)]
+    model = registry.register_model(scripted("a", refusals))
+    call = asyncio.create_task(model.generate_response("hi", deadline_s=60))
+    await turns()
+    with pytest.raises(RateLimitError):
+        await model.generate_response("hi", max_attempts=1)
+    await registry.clock.advance(2)
+    assert call.done()
+    with pytest.raises(RateLimitError):
+        await call
+
+
+async def test_a_stream_on_trial_lets_the_others_in_with_its_first_word(registry, streaming):
+    """Not with its last, which may be minutes away."""
+    refused, over = asyncio.Event(), asyncio.Event()
+    refusal = [refused.wait, RateLimitError("slow down", retry_after_s=1)]
+    model = registry.register_model(streaming("a", [refusal] * 3 + [["hi", over.wait]] * 3))
+    streams = [model.stream_response("hi") for _ in range(3)]
+    first = [asyncio.create_task(anext(stream)) for stream in streams]
+    await turns()
+    refused.set()
+    await turns()
+    await registry.clock.advance(1)
+    assert registry.admission.snapshot()[0].limit == 2
+    assert [task.done() for task in first] == [True, True, False]
+    over.set()
+    await anext(streams[0])
+    assert (await first[2]).text == "hi"
+    for stream in streams:
+        await stream.aclose()
+
+
 async def test_who_had_to_wait_fails_over_like_everybody(registry, scripted):
     """That all were full when it came is no reason not to ask the other when the first fails."""
     gates = {name: asyncio.Event() for name in "ab"}

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from orchestrator.core.outcome import Objective
+from orchestrator.selectors.arms import Arms
 from orchestrator.selectors.selector import ModelSelector
+from orchestrator.selectors.slate import Slate
 
 README = Path(__file__).parents[2] / "selectors" / "README.md"
 RNG = np.random.default_rng(0)
@@ -106,3 +108,17 @@ def test_the_worth_of_the_columns_is_the_worth_of_the_objective():
         worth = selector.worth(selector._table, objective)
         assert worth[0] == pytest.approx(objective.worth(0.5, cost_usd=0.02, latency_s=3.0))
         assert worth[1] == pytest.approx(objective.worth(0.5, cost_usd=None, latency_s=None))
+
+
+class JustLeft(dict):
+    """Whoever was here a moment ago has left when he is looked for."""
+
+    def __contains__(self, name):
+        return True
+
+
+def test_a_slate_can_be_made_while_a_model_leaves():
+    """The names of such a slate are looked up at the choice."""
+    slate = Slate(("a", "b"), Arms(("a", None)), JustLeft())
+    assert slate.few is None
+    assert slate.arms == ("a", "b")

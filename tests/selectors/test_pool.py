@@ -368,3 +368,91 @@ def test_one_kind_of_request_leaves_nothing_to_deviate_from():
     slate = selector.slate(["a", "b"])
     plain, within = (list(selector.choose(slate, rng(), context=context).scores) for context in (None, Context("x")))
     assert within == pytest.approx(plain, abs=1e-6)
+
+
+class Leaving(PoolSelector):
+    """One model leaves while its bound, or its figures, are being worked out: as in another thread."""
+
+    leaving = None
+
+    def upper(self, arm):
+        self._leave(arm)
+        return super().upper(arm)
+
+    def facts(self, arm):
+        self._leave(arm)
+        return super().facts(arm)
+
+    def _leave(self, arm):
+        if arm.name == self.leaving:
+            self.leaving = None
+            self.retire(arm.name)
+
+
+@pytest.mark.parametrize("arms", ["ab", "a"])
+def test_a_model_may_leave_in_the_middle_of_a_choice(arms):
+    """The others are chosen from; where there are none, that is what is said."""
+    selector = Leaving()
+    for arm in arms:
+        selector.enroll(arm)
+    slate, selector.leaving = selector.slate(arms), "a"
+    if arms == "a":
+        with pytest.raises(ValueError, match="No models available"):
+            selector.choose(slate, rng())
+    else:
+        assert selector.choose(slate, rng()).arm == "b"
+    assert selector.leaving is None
+
+
+def test_a_model_may_leave_while_figures_are_read():
+    """Those who stay are told of."""
+    selector = Leaving()
+    for arm in "ab":
+        selector.enroll(arm)
+    selector.statistics()
+    selector.leaving = "a"
+    assert selector.statistics()["b"]["pulls"] == 0
+    assert set(selector.statistics()) == {"b"}
+
+
+class LeavingAtTheTill(PoolSelector):
+    """All but `stays` leave once a first choice is made, before the rest of the limits have their say."""
+
+    stays = "z"
+
+    def _leave(self):
+        for name in set(self._known) - {self.stays}:
+            self.retire(name)
+
+    def appeal(self, *args):
+        self._leave()
+        return super().appeal(*args)
+
+    def plausible(self, slate, choice):
+        self._leave()
+        return super().plausible(slate, choice)
+
+    def own_pending(self, arm):
+        self._leave()
+        return super().own_pending(arm)
+
+
+@pytest.mark.parametrize("limits", [{"floor": 1.0}, {"budget_usd": 1.0}], ids=str)
+def test_models_may_leave_before_a_limit_has_its_say(limits):
+    """Somebody is named all the same; whoever asked finds that he has left, and asks again."""
+    selector = LeavingAtTheTill(**limits)
+    for arm in "ab":
+        selector.enroll(arm, expected_cost_usd=0.01)
+    assert selector.choose(selector.slate("ab"), rng()).arm in "ab"
+
+
+def test_models_may_leave_while_credit_is_counted():
+    """Calls of those who stay are charged."""
+    selector = LeavingAtTheTill(budget_usd=1.0)
+    selector.stays = "a"
+    for arm in "ab":
+        selector.enroll(arm, expected_cost_usd=0.25)
+    selector.choose(selector.slate("a"), rng())
+    selector.enroll("b")
+    selector.begin("a")
+    assert selector.credit_usd == pytest.approx(0.75)

@@ -152,3 +152,12 @@ def test_costs_that_cannot_be_true_are_left_out(poison):
     state["arms"]["a"]["by_category"] = {"x": poison}
     pupil.merge(state)
     assert "by_category" not in pupil.state()["arms"]["a"]
+
+
+@pytest.mark.parametrize("cost_usd", [-1.0, float("nan"), float("inf")])
+def test_a_cost_that_is_none_is_in_no_category_either(cost_usd):
+    """It is dropped and counted, and the quality beside it counts."""
+    selector = pool(a=None)
+    settle(selector, "a", 0.5, category="x", cost_usd=cost_usd)
+    assert selector.state()["arms"]["a"]["by_category"] == {"x": [1.0, 0.5]}
+    assert selector.dropped == 1

@@ -81,6 +81,19 @@ class Leaving(MemoryState):
         return super().exchange(parcel)
 
 
+async def test_nothing_is_supposed_once_sharing_has_ended():
+    """No round will come that would forget it; a registry that is used on is alone."""
+    clock, store = FakeClock(), MemoryState()
+    left, other = (member(store, clock, selector="pool") for _ in range(2))
+    await rounds(left, other)
+    await left.sharing.close()
+    before = left.selector.statistics()["a"]["trials"]
+    for _ in range(50):
+        left.selector.begin("a")
+        left.selector.release("a")
+    assert left.selector.statistics()["a"]["trials"] == before
+
+
 @pytest.mark.parametrize("gone", [False, True], ids=["there", "gone"])
 async def test_what_is_supposed_does_not_pile_up(gone):
     """Each round forgets what was supposed of calls that are over, whether it works or not."""

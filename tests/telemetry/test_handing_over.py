@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry.sdk.metrics import Histogram, MeterProvider
+from opentelemetry.sdk.metrics import Histogram, MeterProvider, ObservableCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
@@ -91,6 +91,24 @@ async def test_what_was_told_stays_and_is_not_told_twice(registry):
         counts.append([point.count for point in points_of(reader)])
     provider.shutdown()
     assert counts == [[1, 1], [2, 2]]
+
+
+async def test_a_counter_never_falls_when_a_registry_leaves(registry):
+    """What was told of it stays in the sum with another's, and is not told again when it comes back."""
+    changes = {ObservableCounter: AggregationTemporality.DELTA}
+    reader, whole = InMemoryMetricReader(preferred_temporality=changes), InMemoryMetricReader()
+    provider, other = MeterProvider([reader, whole]), ModelRegistry(cache_responses=False)
+    other.register_model(Counted(id="m", provider="custom"))
+    told = []
+    with telemetry.instrument(other, meter_provider=provider):
+        await other.generate_response("hi")
+        for _ in range(2):
+            with telemetry.instrument(registry, meter_provider=provider):
+                await registry.generate_response("hi")
+                told.append([points_of(one, "orchestrator.decisions")[0].value for one in (reader, whole)])
+            told.append([points_of(one, "orchestrator.decisions")[0].value for one in (reader, whole)])
+    assert told == [[2, 2], [0, 2], [1, 3], [0, 3]]
+    provider.shutdown()
 
 
 async def test_a_reader_that_comes_later_is_told_as_well(registry):

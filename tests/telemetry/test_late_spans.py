@@ -85,6 +85,21 @@ def test_a_late_span_reads_as_the_sdks_own():
     provider.shutdown()
 
 
+def test_what_is_no_value_fails_no_exporter():
+    """Whoever writes it, into a span, an event or a link: it is told as the SDK tells it."""
+    provider, exporter = provider_of(span_limits=SpanLimits(max_event_attributes=2, max_attribute_length=3))
+    tracer = provider.get_tracer("orchestrator", "1")
+    for span in (opener_for(tracer, "1").request("r", {}), tracer.start_span("r")):
+        facts = {"dropped": 1, "an object": {1, 2}, "long": "abcdef"}
+        span.add_event("seen", facts, 5)
+        span.add_link(SpanContext(7, 8, is_remote=True), facts)
+        span.end(9)
+    ours, theirs = exporter.get_finished_spans()
+    assert told(ours) == told(theirs)
+    assert encode_spans([ours])
+    provider.shutdown()
+
+
 def test_a_processor_is_told_of_the_beginning_and_may_add():
     """As one does that copies baggage; what comes after the end is too late."""
 
@@ -162,6 +177,14 @@ def test_any_other_sampler_is_asked(sampler):
     spans = exporter.get_finished_spans()
     assert [span.name for span in spans] == expected
     assert all(("rule" in span.attributes) == isinstance(sampler, _ByName) for span in spans)
+    provider.shutdown()
+
+
+def test_a_dropped_span_can_be_printed():
+    """As whoever looks for a fault does with what is current."""
+    provider, _ = provider_of(sampler=TraceIdRatioBased(0))
+    span = opener_for(provider.get_tracer("x"), "1").request("r", {})
+    assert f"{span.get_span_context().span_id:016x}" in repr(span)
     provider.shutdown()
 
 

@@ -50,18 +50,20 @@ class Leases:
 
     async def alone(self, key: str, ask: Callable[[], Awaitable[T]], look: Callable[[], Awaitable[T | None]]) -> T:
         """What `ask` brings if nobody else asks, else what `look` finds once somebody has."""
-        pause_s, waited = _FIRST_PAUSE_S, False
+
+        async def look_or_ask() -> T:
+            found = await look()
+            return await ask() if found is None else found
+
+        pause_s, work = _FIRST_PAUSE_S, ask
         while True:
             token = await self._lessor.lease(key, self._lease_s)
-            found = await look() if waited else None
-            if found is not None:
-                if token:
-                    await self._lessor.release(key, token)
-                return found
             if token is not None:
-                return await self._holding(key, token, ask) if token else await ask()
+                return await self._holding(key, token, work) if token else await work()
+            if work is look_or_ask and (found := await look()) is not None:
+                return found
             await self._clock.sleep(pause_s)
-            pause_s, waited = min(2 * pause_s, _LONGEST_PAUSE_S), True
+            pause_s, work = min(2 * pause_s, _LONGEST_PAUSE_S), look_or_ask  # others may have the answer by now
 
     async def _holding(self, key: str, token: str, ask: Callable[[], Awaitable[T]]) -> T:
         keeper = asyncio.get_running_loop().create_task(self._keep(key, token), name="cache lease")
@@ -69,8 +71,10 @@ class Leases:
             return await ask()
         finally:
             keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
-            await self._lessor.release(key, token)
+            try:
+                await asyncio.gather(keeper, return_exceptions=True)
+            finally:  # whoever is called off even here
+                await self._lessor.release(key, token)
 
     async def _keep(self, key: str, token: str) -> None:
         while True:

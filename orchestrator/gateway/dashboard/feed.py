@@ -30,7 +30,10 @@ _log = logging.getLogger(__name__)
 
 
 class _Watcher:
-    """One page that watches. Its queue is the transport's buffer, which takes no more once it is long."""
+    """One page that watches. Its queue is the transport's buffer, which takes no more once it is long.
+
+    `behind_since` is when it missed something: it has to be told the whole. A page that has just come has missed all.
+    """
 
     __slots__ = ("behind_since", "is_chunked", "left", "transport")
 
@@ -44,6 +47,11 @@ class _Watcher:
     def may_start_anew(self) -> bool:
         """True once everything that it was behind with is read."""
         return self.behind_since is not None and self.transport.get_write_buffer_size() == 0
+
+    def begin(self, whole: bytes) -> None:
+        """From here on it is told what changes."""
+        self.behind_since = None
+        self.write(whole)
 
     def write(self, frame: bytes) -> None:
         self.transport.write(b"%x\r\n%b\r\n" % (len(frame), frame) if self.is_chunked else frame)
@@ -74,10 +82,9 @@ class Feed:
 
     async def tick(self) -> None:
         """Tell every watcher what is new; the time it took decides when the next tick comes."""
-        self._whole = None
+        news = await self._news()
         if not self.watchers:
             return
-        news = await self.view.news()
         started = self._clock.monotonic()
         self._quiet_ticks = 0 if news else self._quiet_ticks + 1
         beat = _BEAT if self._quiet_ticks % _BEAT_TICKS == 0 else b""
@@ -103,8 +110,7 @@ class Feed:
             if frame:
                 watcher.write(frame)
         elif unread == 0 and self._whole is not None:
-            watcher.behind_since = None
-            watcher.write(self._whole)
+            watcher.begin(self._whole)
         elif watcher.behind_since is None:
             watcher.behind_since = now
         elif now - watcher.behind_since > _PATIENCE_S:
@@ -122,11 +128,16 @@ class Feed:
             raise RefusedError(503, "overloaded", f"{_MOST_WATCHERS} pages are watching; retry later", retry_after_s=30)
         response = web.StreamResponse(headers={**HEADERS, **headers})
         await response.prepare(http)
+        if http.method == "HEAD":
+            return response
         with suppress(ConnectionError):
+            await response.write(_BEAT)  # with which the head leaves, for frames go past the response
             if not self.watchers:
                 await self.view.news()  # from here on, news are news
             async with self._watching(http) as watcher:
-                await response.write(await self.whole())
+                whole = await self.whole()
+                if watcher.behind_since is not None:  # a tick may have told it meanwhile
+                    watcher.begin(whole)
                 await watcher.left.wait()
         return response
 
@@ -137,11 +148,18 @@ class Feed:
         watcher = _Watcher(http.transport, is_chunked=http.version >= HttpVersion11)
         if self._closing:
             watcher.left.set()
+        watcher.behind_since = self._clock.monotonic()
         self.watchers[watcher] = None
         try:
             yield watcher
         finally:
             self.watchers.pop(watcher, None)
+
+    async def _news(self) -> dict[str, Any]:
+        """What has changed; what the next whole tells is never older than this."""
+        async with self._making:
+            self._whole = None
+            return await self.view.news() if self.watchers else {}
 
     async def whole(self) -> bytes:
         """The whole as a frame, made once a tick however many come at the same time."""
@@ -165,5 +183,6 @@ def merged(seen: Mapping[str, Any], name: str, told: Mapping[str, Any]) -> dict[
     for gone in told.get("gone", ()):
         rows.pop(gone, None)
     parts = {key: value for key, value in told.items() if key not in ("models", "gone", "decisions", "point")}
-    decisions = [*seen.get("decisions", ()), *told.get("decisions", ())][-40:]
+    known = seen.get("decisions", ())
+    decisions = [*known, *(one for one in told.get("decisions", ()) if one not in known)][-40:]
     return {**seen, **parts, "models": list(rows.values()), "decisions": decisions}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from orchestrator.gateway.dashboard.news import News
@@ -41,7 +42,8 @@ class View:
 
     async def whole(self) -> dict[str, Any]:
         """Every section, and the history of the last minutes."""
-        return {**await self.look(), "series": await self.history("minutes")}
+        look, series = await asyncio.gather(self.look(), self.history("minutes"))  # a sibling that hangs is met once
+        return {**look, "series": series}
 
     async def _own_look(self, _: Any) -> dict[str, Any]:
         self.watchman.turn_when_due()  # so that all tell of the same step

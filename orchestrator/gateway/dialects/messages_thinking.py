@@ -38,7 +38,7 @@ def thinking_wish(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _effort_asked(config: Any) -> str:
     said = config.get("effort") if isinstance(config, Mapping) else None
-    if said is not None and said not in _EFFORTS:
+    if said is not None and not (isinstance(said, str) and said in _EFFORTS):
         raise RefusedError(400, "invalid_request", f"output_config.effort is one of {', '.join(_EFFORTS)}")
     return _EFFORTS[said or "high"]
 

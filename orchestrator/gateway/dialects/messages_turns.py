@@ -66,4 +66,6 @@ def text_of(content: Any) -> str:
     """The words of a content that is text or text blocks."""
     if isinstance(content, str):
         return content
+    if not isinstance(content, list):
+        raise RefusedError(400, "invalid_request", "'system' and a tool's result are a text or a list of text blocks")
     return "".join(str(block.get("text") or "") for block in content if isinstance(block, Mapping))

@@ -145,9 +145,10 @@ class Journal:
             self._since_pruned = 0
 
     def _context(self, decided: Deciding) -> Context | None:
-        """The request's kind, worked out here where the policy did not look at it."""
-        if decided.context is not None or self.contexts is None:
-            return decided.context
+        """What describes the request, worked out here where the policy did not look at all of it."""
+        known = decided.context
+        if self.contexts is None or (known is not None and known.features is not None):
+            return known
         return self.contexts.of_text(prompt_text(decided.request))
 
     # for whoever closes up

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from orchestrator.core.metrics import ModelMetrics
 from orchestrator.core.outcome import Outcome
 from orchestrator.errors import Blame
 
@@ -20,12 +21,14 @@ _KNOWN_FROM = 16  # answers before a pace is usual
 _A_PAGE = 50  # output tokens: up to here the length of an answer hardly tells in its time
 
 
-def asks_for_less(outcome: Outcome, usual_s: float | None) -> bool:
+def asks_for_less(outcome: Outcome, metrics: ModelMetrics) -> bool:
     """True for a failure that says "too much at once": a rate limit, overload, or no answer in twice the usual time."""
     error = outcome.error
     if error is None:
         return False
     if error.kind == "timeout":  # who gives it less time than that has learned nothing about the model
+        unspoken = outcome.streamed and outcome.ttft_s is None
+        usual_s = metrics.ttft_p50 if unspoken else metrics.latency_p50
         return usual_s is not None and outcome.latency_s > _SLOW * usual_s
     return error.blame is Blame.LIMIT or error.kind == "overloaded"
 
@@ -48,13 +51,13 @@ class AdaptiveLimit:
     True
     """
 
-    __slots__ = ("_answers", "_calls", "_opens_to", "_refusals", "allowed", "epoch", "most", "recent_s", "usual_s")
+    __slots__ = ("_answers", "_calls", "_opens_to", "_refusals", "_usual_s", "allowed", "epoch", "most", "recent_s")
 
     def __init__(self, most: float = math.inf) -> None:
         self.most = self.allowed = float(most)
         self.epoch = 0
         self.recent_s: float | None = None  # what an answer took of late, and what it usually takes
-        self.usual_s: float | None = None
+        self._usual_s: float | None = None
         self._answers = self._calls = 0
         self._refusals = 0.0
         self._opens_to: float | None = None  # once a call on trial is answered, where it stands ajar
@@ -85,6 +88,16 @@ class AdaptiveLimit:
             self._opens_to, self.allowed = self.allowed, 1.0
             self.epoch += 1
 
+    @property
+    def is_ajar(self) -> bool:
+        """True until the call on trial is answered."""
+        return self._opens_to is not None
+
+    def taken(self, epoch: int) -> None:
+        """A call begins to be answered: if it was on trial, the others may follow."""
+        if self._opens_to is not None and epoch == self.epoch:
+            self.allowed, self._opens_to = min(self.most, self._opens_to), None
+
     def served(self, in_flight: int, epoch: int, pace_s: float) -> None:
         """A call was answered; it counts for more room only where the room was used."""
         self._calls += 1
@@ -92,8 +105,7 @@ class AdaptiveLimit:
             self._refusals -= self._refusals * max(_NEWS, 1 / self._calls)
         slow = self._slowed(pace_s)
         if self._opens_to is not None:
-            if epoch == self.epoch:
-                self.allowed, self._opens_to = min(self.most, self._opens_to), None
+            self.taken(epoch)
         elif in_flight * 2 < self.allowed:
             return
         elif not slow:
@@ -111,12 +123,12 @@ class AdaptiveLimit:
 
     def _slowed(self, pace_s: float) -> bool:
         """Take in one call's pace; True when the last calls take far longer than they used to."""
-        if self.recent_s is None or self.usual_s is None:
-            self.recent_s = self.usual_s = pace_s
+        if self.recent_s is None or self._usual_s is None:
+            self.recent_s = self._usual_s = pace_s
         self._answers += 1
         self.recent_s += (pace_s - self.recent_s) * _RECENT
-        self.usual_s += (pace_s - self.usual_s) * (_USUAL if self._answers > _SETTLED else 1 / self._answers)
-        return self._answers > _KNOWN_FROM and self.recent_s > _SLOW * self.usual_s
+        self._usual_s += (pace_s - self._usual_s) * (_USUAL if self._answers > _SETTLED else 1 / self._answers)
+        return self._answers > _KNOWN_FROM and self.recent_s > _SLOW * self._usual_s
 
 
 def pace_of(outcome: Outcome) -> float:

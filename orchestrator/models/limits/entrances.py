@@ -11,7 +11,7 @@ from orchestrator.core.messages import Request
 from orchestrator.core.outcome import Outcome
 from orchestrator.core.requirements import most_output_tokens, prompt_tokens
 from orchestrator.models.limits.buckets import RateLimits
-from orchestrator.models.limits.concurrency import AdaptiveLimit, asks_for_less, pace_of
+from orchestrator.models.limits.concurrency import AdaptiveLimit, pace_of
 from orchestrator.models.limits.waiting import WaitingRoom
 
 if TYPE_CHECKING:
@@ -186,21 +186,20 @@ class Entrance:
             one.in_flight -= 1
             one.undo(permit.tokens, now)
 
-    def leave(self, permit: Permit, outcome: Outcome | None, now: float) -> None:
-        """The call is back; without an outcome what it has used is not known, and counts as all that was set aside."""
+    def leave(self, permit: Permit, outcome: Outcome | None, now: float, *, plea: ProviderAPIError | None) -> None:
+        """The call is back, maybe with a plea for less; without an outcome it counts as all that was set aside."""
         own, account = self.own, self.account
         own.in_flight -= 1
         if account is not None:
             account.in_flight -= 1
         if outcome is None:
             return
-        if permit.tokens:
+        if own.counts_tokens or (account is not None and account.counts_tokens):
             self._count(permit, outcome, now)
         concurrency = own.concurrency
-        if outcome.error is not None:
-            if asks_for_less(outcome, concurrency.usual_s):
-                self.heed(outcome.error, own.in_flight + 1, permit.epoch, now)
-        elif concurrency.allowed != math.inf:
+        if plea is not None:
+            self.heed(plea, own.in_flight + 1, permit.epoch, now)
+        elif outcome.error is None and concurrency.allowed != math.inf:
             concurrency.served(own.in_flight + 1, permit.epoch, pace_of(outcome))
 
     def heed(self, error: ProviderAPIError, in_flight: int, epoch: int, now: float) -> None:

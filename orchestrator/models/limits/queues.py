@@ -45,9 +45,11 @@ class Queues:
         self.advance(left, now)
 
     def alarm_s(self, ticket: Ticket, ends_at: float, now: float) -> float:
-        """Seconds until it is worth trying again without being called; CapacityError when the time is over."""
+        """Seconds until it is worth trying again without being called; CapacityError when no time is left for it."""
         if now >= ends_at:
             raise _no_place(ticket, "none came free within the deadline", now)
+        if all(entrance.opens_at >= ends_at for entrance in ticket.models):  # such moments never move closer
+            raise _no_place(ticket, "none wants to be asked within the deadline", now)
         first_at = (entrance for entrance in ticket.models if entrance.room.first() is ticket and not entrance.full)
         opens_s = min((entrance.flow_s(ticket.request, now) for entrance in first_at), default=math.inf)
         return min(opens_s, ends_at - now)

@@ -64,9 +64,10 @@ class Contexts:
         """True where `prepare` has work to do."""
         return self._embed is not None
 
-    def of(self, request: Request) -> Context:
-        """What is known of this request by now; never raises."""
-        return self.of_text(prompt_text(request))
+    def of(self, request: Request, *, features: bool = True) -> Context:
+        """What is known of this request by now; without `features` its category alone, in less time; never raises."""
+        text = prompt_text(request)
+        return self.of_text(text) if features else Context(self._category(text))
 
     def of_text(self, text: str) -> Context:
         """The same of a prompt's words."""
@@ -76,7 +77,7 @@ class Contexts:
 
     def _category(self, text: str) -> str | None:
         try:
-            return (self._categorise or category_of)(text)
+            return _true_category((self._categorise or category_of)(text))
         except Exception as error:  # noqa: BLE001 - the boundary: a function of the user's may raise anything
             self._complain("the category function", error)
             return None
@@ -120,3 +121,10 @@ class Contexts:
         if kind not in self._complained:
             self._complained.add(kind)
             _log.warning("%s failed with %s: requests are described without it", what, type(error).__name__)
+
+
+def _true_category(said: object) -> str | None:
+    """What was said, if results can be kept by it: in memory, as JSON and by other processes."""
+    if said is None or isinstance(said, str):
+        return said
+    raise TypeError(f"a category is a str or None, not {type(said).__name__}")

@@ -33,8 +33,8 @@ class Deciding:
     def __init__(self, registry: ModelRegistry, request: Request, objective: Objective | None) -> None:
         self.request = request
         self.context: Context | None = None
-        if registry.settlement.selector.contextual:
-            self.context = registry.contexts.of(request)
+        if (selector := registry.settlement.selector).contextual:
+            self.context = registry.contexts.of(request, features=selector.by_features)
         self.number = next(_serial)
         self._registry = registry
         self._objective = objective

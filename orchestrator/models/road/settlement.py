@@ -135,8 +135,9 @@ class Settlement:
             self.selector.release(model.id)
         self.health.end(model)
 
-    def flows(self, model: Model) -> None:
+    def flows(self, model: Model, permit: Permit = FREE) -> None:
         """The first content of a stream has come: from now on it may take as long as it likes."""
+        self.admission.flows(permit)
         self.health.end(model)
 
     def settle(self, model: Model, outcome: Outcome, permit: Permit = FREE) -> None:

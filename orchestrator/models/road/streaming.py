@@ -77,7 +77,7 @@ class _Source:
                 if (shown := tally.take(chunk)) is not None:
                     self.head.append(shown if self.head else shown._replace(model_id=self.model.id))
                 if tally.ttft_s is not None:
-                    self._registry.settlement.flows(self.model)
+                    self._registry.settlement.flows(self.model, self._permit)
                     return
                 if tally.last is not None:
                     return
