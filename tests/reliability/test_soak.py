@@ -23,6 +23,7 @@ def test_twenty_seconds_of_bad_weather_break_nothing():
     assert report["ends"]["answered"] > 200
     answered, asked = map(int, report["patient_answered"].split(" of "))
     assert answered > 0.6 * asked, "whoever has seconds to spare and a choice of models gets an answer, as a rule"
-    assert {"timeout", "server", "connection", "given up", "left"} <= set(report["ends"])
+    assert {"given up", "left"} <= set(report["ends"]), "callers went away, too"
+    assert len({"timeout", "server", "connection", "overloaded"} & set(report["ends"])) > 1, "the weather was bad"
     assert "seed 20261121" in done.stderr
     assert done.returncode == 0
