@@ -30,7 +30,7 @@ __all__ = ["PoolSelector"]
 
 _MANY: Final = 8  # models from which on the change test pays
 _SETTLED: Final = 80  # results after which a newcomer comes to a pool that has learnt already
-_GAIN: Final = (1.0, 0.25, 1.3)  # least, growth, most: 1 for ever locks in, now and then, over 20,000 calls
+_GAIN: Final = (1.0, 0.25, 1.7)  # least, growth, most: a lower end locks in, now and then, over 20,000 calls
 _PLACED: Final = 32  # arms that get their part of the family in one decision
 _PROBE: Final = 1e6  # lifts the score of an arm whose turn has come
 _NOBODY: Final = Member()  # in the place of one that has left while another thread was choosing
@@ -44,7 +44,7 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         mu_k  = (S_k - sum_c n_ck d_c + w_k m_k) / (n_k + w_k),         w_k = noise m_k (1 - m_k) / spread^2
         N_k   = n_k + w_k + calls in flight
         index = share x max{q : N_k KL(mu_k, q) <= gain noise ln(1 + sum N / (K N_k))} + merit
-        gain  = ln(1 + sum N / K) / 4, at least 1 and at most 1.3
+        gain  = ln(1 + sum N / K) / 4, at least 1 and at most 1.7
 
     Level, slopes, spread and noise are learnt as results come in, so that the strength of a catalogue is no setting: a
     good one is worth hundreds of calls, one upside down turns the slope round, and dearer models are taken for somewhat
