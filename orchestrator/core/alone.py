@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.attempt import StreamTally, attempt, final_chunk, is_set_up_fault, response_of, until
+from orchestrator.core.attempt import StreamTally, attempt, is_set_up_fault, response_of, until
 from orchestrator.core.caching.keys import CALL_OPTIONS
 from orchestrator.core.clock import SYSTEM_CLOCK
 from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Request
@@ -90,7 +90,7 @@ async def _ask_in_pieces(model: Model, request: Request, limit_s: float | None) 
         raise (outcome.error or error) from error.__cause__
     outcome = tally.outcome(model, reply=reply)
     model.metrics.record(outcome)
-    yield final_chunk(model, reply, response_of(model, reply, outcome))
+    yield Chunk.closing(response_of(model, reply, outcome))
 
 
 ALONE = _Alone()

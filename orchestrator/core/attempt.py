@@ -31,7 +31,6 @@ __all__ = [
     "attempt",
     "called_off",
     "cost_of",
-    "final_chunk",
     "is_set_up_fault",
     "new_response_id",
     "response_of",
@@ -281,17 +280,3 @@ async def until(pieces: AsyncGenerator[Chunk, None], clock: Clock, ends_at: floa
         if piece is None:
             return
         yield piece
-
-
-def final_chunk(model: Model, reply: Reply, response: ChatResponse) -> Chunk:
-    """The last chunk of a stream: finish, usage with its cost, tool calls, and the whole answer."""
-    return Chunk(
-        finish_reason=reply.finish_reason,
-        usage=response.usage,
-        tool_calls=reply.tool_calls,
-        model_id=model.id,
-        raw_finish=reply.raw_finish,
-        upstream_model=reply.upstream_model,
-        refusal=reply.refusal,
-        response=response,
-    )

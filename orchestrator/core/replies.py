@@ -40,6 +40,20 @@ class Chunk(NamedTuple):
     resumed_by: str | None = None
     signature: str = ""
 
+    @classmethod
+    def closing(cls, response: ChatResponse) -> Chunk:
+        """The last chunk of an answer: finish, usage with its cost, tool calls, and the whole of it."""
+        return cls(
+            finish_reason=response.finish_reason,
+            usage=response.usage,
+            tool_calls=response.tool_calls,
+            model_id=response.model_id,
+            raw_finish=response.raw_finish,
+            upstream_model=response.upstream_model,
+            refusal=response.refusal,
+            response=response,
+        )
+
     def __str__(self) -> str:
         return self.text
 

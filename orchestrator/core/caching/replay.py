@@ -55,19 +55,7 @@ def replayed(found: Found) -> Iterator[Chunk]:
         said, thought = said + text, thought + reasoning
         if chunk.text or chunk.reasoning:
             yield chunk
-    yield _closing(response)
-
-
-def _closing(response: ChatResponse) -> Chunk:
-    return Chunk(
-        finish_reason=response.finish_reason,
-        usage=response.usage,
-        tool_calls=response.tool_calls,
-        model_id=response.model_id,
-        raw_finish=response.raw_finish,
-        upstream_model=response.upstream_model,
-        response=response,
-    )
+    yield Chunk.closing(response)
 
 
 class Broadcast:

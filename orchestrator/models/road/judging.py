@@ -131,13 +131,4 @@ async def whole(answered: Callable[[], Awaitable[ChatResponse]]) -> AsyncGenerat
     response = await answered()
     if response.text or response.reasoning:
         yield Chunk(response.text, response.reasoning, model_id=response.model_id)
-    yield Chunk(
-        finish_reason=response.finish_reason,
-        usage=response.usage,
-        tool_calls=response.tool_calls,
-        model_id=response.model_id,
-        raw_finish=response.raw_finish,
-        upstream_model=response.upstream_model,
-        refusal=response.refusal,
-        response=response,
-    )
+    yield Chunk.closing(response)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
-from orchestrator.core.attempt import StreamTally, called_off, final_chunk, is_set_up_fault, response_of, until
+from orchestrator.core.attempt import StreamTally, called_off, is_set_up_fault, response_of, until
 from orchestrator.core.messages import Chunk, Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Outcome
@@ -92,7 +92,7 @@ class _Source:
         if self._told is not None:
             reply, outcome = self._told.whole(reply, outcome)
         response = response_of(self.model, reply, outcome, attempts=attempts, rater=rater)
-        last = final_chunk(self.model, reply, response)
+        last = Chunk.closing(response)
         return last if self._told is None else last._replace(resumed_by=self.model.id)
 
     def broke(self, error: Exception) -> Outcome:
