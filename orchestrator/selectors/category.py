@@ -64,6 +64,13 @@ class CategorySelector(Tallied, KLUCBSelector):
         super().refresh(arms, arm)
         arms.extra["mean"][arm.row], arms.extra["trials"][arm.row] = self.believed(arm)
 
+    def retire(self, arm: str) -> None:
+        """The model leaves, and its trials with it."""
+        gone = self._known.get(arm)
+        super().retire(arm)
+        if gone is not None:
+            self._table.extra["trials"][gone.row] = 0.0
+
     def scores_in(self, context: Context, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:
         """The worth of each arm with its quality in this category at the upper end of what is plausible."""
         row = None if context.category is None else self._tally.row_of.get(context.category)

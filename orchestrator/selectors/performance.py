@@ -9,7 +9,7 @@ import numpy as np
 
 from orchestrator.core.outcome import Objective
 from orchestrator.errors import ConfigurationError
-from orchestrator.selectors.arm import PRIOR_WEIGHT, Arm
+from orchestrator.selectors.arm import LARGEST, PRIOR_WEIGHT, Arm
 from orchestrator.selectors.arms import Arms, Column
 from orchestrator.selectors.selector import ModelSelector
 
@@ -77,7 +77,7 @@ class PerformanceSelector(ModelSelector):
         """Expected seconds to a good answer; 0 for an arm never heard of, so that it gets tried."""
         call_s = arm.latency_s
         if arm.tokens_per_s:
-            answer_s = _ANSWER_TOKENS / arm.tokens_per_s
+            answer_s = min(_ANSWER_TOKENS / arm.tokens_per_s, LARGEST)
             call_s = answer_s if call_s is None else (call_s + answer_s) / 2
         if call_s is None:
             call_s = self.objective.latency_scale_s if arm.rated else 0.0

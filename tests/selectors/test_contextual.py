@@ -169,3 +169,18 @@ def test_a_memory_by_category_is_saved_and_merged():
         pupil.enroll(arm)
     assert [pupil.choose(pupil.slate(["a", "b"]), rng, context=context).arm for context in contexts] == ["a", "b"]
     assert pupil.state() == teacher.state()
+
+
+def test_who_has_left_counts_in_no_category():
+    """The trials of a model that left do not widen the bounds of those that stay."""
+    stayed, left = CategorySelector(), CategorySelector()
+    left.enroll("gone", expected_quality=0.9)
+    for selector in (stayed, left):
+        turns_of(selector)
+    left.retire("gone")
+    context = Context("x")
+    scores = [
+        list(selector.choose(selector.slate(["a", "b"]), np.random.default_rng(0), context=context).scores)
+        for selector in (stayed, left)
+    ]
+    assert scores[0] == scores[1]

@@ -103,3 +103,12 @@ def test_an_impossible_limit_is_named(option, value):
     """The message names the option and its value."""
     with pytest.raises(ConfigurationError, match=f"{option}={value!r}"):
         PerformanceSelector(**{option: value})
+
+
+def test_a_model_that_writes_next_to_nothing_is_last_and_its_time_a_number():
+    """So few tokens a second that the time of an answer would be infinite."""
+    selector = PerformanceSelector()
+    settled(selector, "stuck", latency_s=None, tokens_per_s=1e-313)
+    settled(selector, "slow", latency_s=1e6)
+    assert choose(selector, "stuck", "slow") == "slow"
+    assert np.isfinite(selector.statistics()["stuck"]["time_to_answer_s"])
