@@ -125,24 +125,22 @@ class Arm:
         """Mean output tokens a second."""
         return self.speed_sum / self.speeds if self.speeds else None
 
-    def rate(self, weight: float, quality: float) -> None:
-        """Count the quality of a call."""
-        self.rated += weight
-        self.quality_sum += weight * quality
-        self.quality_squares += weight * quality * quality
-
-    def revise(self, weight: float, old_quality: float, new_quality: float) -> None:
-        """Put a late rating in the place of what stood in for it; no sum leaves its bounds."""
-        total = self.quality_sum + weight * (new_quality - old_quality)
-        squares = self.quality_squares + weight * (new_quality**2 - old_quality**2)
-        self.quality_sum = min(max(total, 0.0), self.rated)
-        self.quality_squares = min(max(squares, 0.0), self.quality_sum)
-
-    def measure(
-        self, weight: float, cost_usd: float | None, latency_s: float | None, tokens_per_s: float | None
+    def count(
+        self,
+        weight: float,
+        quality: float | None,
+        cost_usd: float | None,
+        latency_s: float | None,
+        tokens_per_s: float | None,
     ) -> int:
-        """Count what was measured of a call, and return how many of the numbers cannot be true and were left out."""
+        """Count a call that ended; returns how many of the measured numbers cannot be true and were left out."""
         impossible = 0
+        self.pulls += 1
+        if quality is not None:
+            total = weight * quality
+            self.rated += weight
+            self.quality_sum += total
+            self.quality_squares += total * quality
         if cost_usd is not None:
             if 0.0 <= cost_usd <= LARGEST:
                 self.costs += weight
@@ -162,6 +160,13 @@ class Arm:
             else:
                 impossible += 1
         return impossible
+
+    def revise(self, weight: float, old_quality: float, new_quality: float) -> None:
+        """Put a late rating in the place of what stood in for it; no sum leaves its bounds."""
+        total = self.quality_sum + weight * (new_quality - old_quality)
+        squares = self.quality_squares + weight * (new_quality**2 - old_quality**2)
+        self.quality_sum = min(max(total, 0.0), self.rated)
+        self.quality_squares = min(max(squares, 0.0), self.quality_sum)
 
     def expect_cost(self, expected_usd: float | None) -> None:
         """Take a price from the list; a changed price rescales what was seen, so that it is followed at once."""

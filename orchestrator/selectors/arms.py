@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.selectors.arm import UNKNOWN_QUALITY, Arm
+from orchestrator.selectors.arm import UNKNOWN_QUALITY
+from orchestrator.selectors.backlog import Backlog
 
 __all__ = ["Arms", "Column"]
 
@@ -45,7 +46,7 @@ class Arms:
         rows = len(names)
         self.names = tuple(names)
         self.version = version
-        self.lagging: set[Arm] = set()
+        self.lagging = Backlog()
         self.extra: dict[str, Column] = {name: np.ones(rows) for name in extra}
         self._trials: Column = np.zeros(rows)
         self._mean: Column = np.full(rows, UNKNOWN_QUALITY)
@@ -95,9 +96,10 @@ class Arms:
         return self._row_of
 
     def _catch_up(self) -> None:
-        while self.lagging:
+        lagging = self.lagging
+        while lagging:
             try:
-                arm = self.lagging.pop()
+                arm, _ = lagging.popitem()
             except KeyError:  # a choice in another thread was quicker
                 break
             self._trials[arm.row] = arm.trials

@@ -8,6 +8,7 @@ from typing import Final
 __all__ = ["Watch"]
 
 _FALL: Final = 0.15  # a fall means: to this share of what the model surely had; the index sees to lesser ones
+_GOOD_NATS: Final = math.log(_FALL)  # the evidence for a fall in a quality of 1
 _ALARM_NATS: Final = 7.0  # evidence for a fall: five is quicker by a call and costs regret where nothing falls
 _RETURN_NATS: Final = 3.0
 _FIRST_RESULTS: Final = 8.0
@@ -31,14 +32,14 @@ class Watch:
     (False, True, True)
     """
 
-    __slots__ = ("_bad", "_good", "_stretch", "bad", "evidence", "fallen", "number", "probe_at", "probes", "total")
+    __slots__ = ("_bad_nats", "_stretch", "bad", "evidence", "fallen", "number", "probe_at", "probes", "total")
 
     def __init__(self) -> None:
         self.number = self.total = 0.0
         self._stretch = _NOTHING
         self.bad = _NOTHING
         self.evidence = 0.0
-        self._good = self._bad = 0.0
+        self._bad_nats = 0.0  # the evidence for a fall in a quality of 0
         self.fallen = False
         self.probe_at = math.inf
         self.probes = 0
@@ -48,23 +49,32 @@ class Watch:
         if self.number < _FIRST_RESULTS:
             self.number += 1
             self.total += quality
-            self._good, self._bad = self._nats()
+            self._expect()
             return False
-        nats = quality * self._good + (1 - quality) * self._bad
-        return self._returns(nats, quality, at) if self.fallen else self._falls(nats, quality, at)
+        nats = quality * _GOOD_NATS + (1 - quality) * self._bad_nats
+        if self.fallen:
+            return self._returns(nats, quality, at)
+        if nats <= 0 and not self.evidence:  # a good result of a good time, as nearly all are
+            self.number += 1
+            self.total += quality
+            self._expect()
+            return False
+        return self._falls(nats, quality, at)
 
-    def _nats(self) -> tuple[float, float]:
-        """The evidence for a fall in a quality of 1 and of 0."""
+    def _expect(self) -> None:
+        """What the arm surely had says how much a bad result means."""
         mean = self.total / self.number
-        sure = min(max(mean - math.sqrt(mean * (1 - mean) / self.number), _LOW), _HIGH)
-        return math.log(_FALL), math.log((1 - _FALL * sure) / (1 - sure))
+        sure = mean - math.sqrt(mean * (1 - mean) / self.number)
+        if not _LOW <= sure <= _HIGH:
+            sure = min(max(sure, _LOW), _HIGH)
+        self._bad_nats = math.log((1 - _FALL * sure) / (1 - sure))
 
     def _falls(self, nats: float, quality: float, at: float) -> bool:
         self._stretch = _with(self._stretch, quality)
         self.evidence = max(0.0, self.evidence + nats)
         if not self.evidence:
             self._admit()
-            self._good, self._bad = self._nats()
+            self._expect()
         if self.evidence < _ALARM_NATS:
             return False
         self.fallen = True

@@ -37,17 +37,13 @@ class Conservative(ModelSelector):
             raise ConfigurationError(f"least_share={least_share!r}: a share from 0 up, below 1")
         self.default_model = default_model
         self.least_share = least_share
+        self.overrules = self.overrules or default_model is not None
 
-    def choose(
-        self,
-        slate: Slate,
-        rng: np.random.Generator,
-        objective: Objective | None = None,
-        *,
-        context: Context | None = None,
+    def overruled(
+        self, own: Choice, slate: Slate, rng: np.random.Generator, objective: Objective, context: Context | None
     ) -> Choice:
         """The policy's choice where the reserve allows it, else the default model."""
-        own = super().choose(slate, rng, objective, context=context)
+        own = super().overruled(own, slate, rng, objective, context)
         name = self.default_model
         if name is None or own.arm == name or name not in slate.arms or self._can_risk(name):
             return own
@@ -57,11 +53,6 @@ class Conservative(ModelSelector):
         scores = np.array(own.scores)
         scores[place] = own.score
         return Choice(name, own.score, scores, own.propensity)
-
-    @property
-    def by_scores_alone(self) -> bool:
-        """True without a default model."""
-        return self.default_model is None and super().by_scores_alone
 
     def _can_risk(self, name: str) -> bool:
         known = self._known.get(name)

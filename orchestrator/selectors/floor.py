@@ -32,17 +32,13 @@ class Floored(ModelSelector):
             raise ConfigurationError(f"floor={floor!r}: a probability from 0 to 1")
         self.floor = floor
         self.deterministic = floor == 0  # together with the policy it is laid over
+        self.overrules = self.overrules or floor > 0
 
-    def choose(
-        self,
-        slate: Slate,
-        rng: np.random.Generator,
-        objective: Objective | None = None,
-        *,
-        context: Context | None = None,
+    def overruled(
+        self, own: Choice, slate: Slate, rng: np.random.Generator, objective: Objective, context: Context | None
     ) -> Choice:
         """The policy's choice, or one by lot; the score of what the lot fell on is lifted to the best."""
-        own = super().choose(slate, rng, objective, context=context)
+        own = super().overruled(own, slate, rng, objective, context)
         if not self.floor:
             return own
         plausible, place = self.plausible(slate, own), slate.arms.index(own.arm)
@@ -53,8 +49,3 @@ class Floored(ModelSelector):
         scores = np.array(own.scores)
         scores[drawn] = own.score
         return Choice(slate.arms[drawn], own.score, scores, propensity)
-
-    @property
-    def by_scores_alone(self) -> bool:
-        """True without a floor."""
-        return not self.floor and super().by_scores_alone

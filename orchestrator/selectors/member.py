@@ -13,6 +13,7 @@ __all__ = ["Member"]
 _AUDITION: Final = 8  # calls that a newcomer is sure of,
 _AUDITION_ROUNDS: Final = 10  # and the rounds between them
 _EDGE: Final = 0.002  # beliefs stay so far inside (0, 1)
+_MOST: Final = 1 - _EDGE
 
 
 class Member:
@@ -35,11 +36,13 @@ class Member:
 
     def believed(self, arm: Arm) -> tuple[float, float]:
         """The posterior mean, and the results and pseudo-results it rests on."""
-        rated = max(arm.rated - self.away, 0.0)
-        owed = self.handicap * rated / arm.rated if self.away and arm.rated else self.handicap
+        rated, owed = arm.rated, self.handicap
+        if self.away:
+            rated = max(rated - self.away, 0.0)
+            owed = owed * rated / arm.rated if arm.rated else owed
         trials = rated + self.weight
         mu = (arm.quality_sum - self.away_total - owed + self.weight * self.mean) / trials
-        return min(max(mu, _EDGE), 1 - _EDGE), trials
+        return (mu if _EDGE <= mu <= _MOST else min(max(mu, _EDGE), _MOST)), trials
 
     def sums(self, arm: Arm) -> tuple[float, float, float, float, float]:
         """The sums that count (number, qualities, squares), what quality is expected, and the cost; NaN for unknown."""

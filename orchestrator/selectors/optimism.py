@@ -97,7 +97,8 @@ class OptimisticSelector(ModelSelector):
         taken = self._known.get(choice.arm)
         if taken is None:  # it has left by now
             return super().plausible(slate, choice)
-        bar = choice.score - self._share * (self.upper(taken) - self.believed(taken)[0])
+        radius = max(self.upper(taken) - self.believed(taken)[0], 0.0)  # no bound is as high as a mean of 1
+        bar = choice.score - self._share * radius
         scores = np.asarray(choice.scores)
         return np.flatnonzero((scores >= bar) & (scores > -np.inf)).tolist()
 
@@ -141,5 +142,7 @@ class OptimisticSelector(ModelSelector):
         yield from self.renewed()
         arms = tuple(self._known.values())
         for start in range(0, len(arms), _AT_ONCE):
-            self._stale.update(arm for arm in arms[start : start + _AT_ONCE] if self._known.get(arm.name) is arm)
+            for arm in arms[start : start + _AT_ONCE]:
+                if self._known.get(arm.name) is arm and arm not in self._stale:  # else it has left, or its turn comes
+                    self.refresh(self._table, arm)
             yield

@@ -15,11 +15,12 @@ from orchestrator.selectors.context import Context
 from orchestrator.selectors.selector import ModelSelector
 from orchestrator.selectors.slate import Choice, Slate
 
-__all__ = ["Paced", "mixture"]
+__all__ = ["Paced", "mixture", "price_of_money"]
 
 _SAVINGS_ROUNDS: Final = 50.0  # saved money is spent over so many calls,
 _DEBT_ROUNDS: Final = 10.0  # and a debt is paid back over so many
 _COVER: Final = 2.0  # times the mean cost of a model are saved before it is asked, as answers differ in length
+_HAIR: Final = 1e-6  # less than the price of money, so that of two models that are worth the same the dearer is tried
 
 
 class Paced(ModelSelector):
@@ -29,11 +30,13 @@ class Paced(ModelSelector):
 
     Of all mixtures of two models that cost no more than the rate, the one with the best score is found on the upper
     hull of (cost, score), as for a knapsack whose capacity is spent evenly (Badanidiyuru, Kleinberg, Slivkins 2013).
-    Of its two models the dearer one is taken when the credit covers twice its cost, else the cheaper one, which
-    costs less than the rate: a debt is paid back with the best model that pays it back, not with the cheapest of all. A
-    call in flight is charged at the model's mean cost, and an unknown cost counts as none. Where the policy knows what
-    a call costs in its category, that is what counts. Quality and latency are weighed as ever; the objective's weight
-    of cost has no say.
+    What its dearer model scores more, by what it costs more, is the price of money; the best score less the cost at
+    that price is chosen among the models that cost no more than the rate, or half of the credit. The price is that of a
+    usual request, so that a policy which knows what a call costs, or is worth, in each category buys where a dollar
+    does most, and saves elsewhere. A debt is paid back with the best model that pays it back, not with the cheapest of
+    all. Who is due is asked as soon as the credit covers the call. A call in flight is charged at the model's mean
+    cost, and an unknown cost counts as none. Quality and latency are weighed as ever; the objective's weight of cost
+    has no say.
     """
 
     budget_usd: float | None = None
@@ -43,6 +46,8 @@ class Paced(ModelSelector):
         if budget_usd is not None and not 0 < budget_usd < math.inf:
             raise ConfigurationError(f"budget_usd={budget_usd!r}: USD a call above 0, or None")
         self.budget_usd = budget_usd
+        self.overrules = self.overrules or budget_usd is not None
+        self._keeps_accounts = budget_usd is not None
         self._begun = 0
         self._spent_usd = 0.0
 
@@ -59,33 +64,34 @@ class Paced(ModelSelector):
         """Every candidate's score without its cost, in the slate's order."""
         raise NotImplementedError
 
-    def choose(
-        self,
-        slate: Slate,
-        rng: np.random.Generator,
-        objective: Objective | None = None,
-        *,
-        context: Context | None = None,
+    def overruled(
+        self, own: Choice, slate: Slate, rng: np.random.Generator, objective: Objective, context: Context | None
     ) -> Choice:
         """The policy's choice, or with a budget the one the credit allows."""
-        own = super().choose(slate, rng, objective, context=context)
+        own = super().overruled(own, slate, rng, objective, context)
         if self.budget_usd is None:
             return own
-        wanted = self.objective if objective is None else objective
-        appeal = self.appeal(slate, context, wanted, rng)
-        costs = [self._cost_of(name, context) for name in slate.arms]
-        if min(costs) == math.inf:  # all have left by now
+        appeal = np.array(self.appeal(slate, context, objective, rng))
+        usual = self.appeal(slate, None, objective, rng)
+        usual_usd, costs_usd = (np.array([self._cost_of(name, of) for name in slate.arms]) for of in (None, context))
+        there = np.isfinite(costs_usd)
+        if not (there.any() and np.isfinite(usual_usd).any()):  # all have left by now
             return own
         credit = self.credit_usd + self.budget_usd  # of this very call, too
         rate = self.budget_usd + credit / (_SAVINGS_ROUNDS if credit > 0 else _DEBT_ROUNDS)
-        low, high = mixture(costs, appeal, rate=rate)
-        taken = high if _COVER * costs[high] <= credit else low
-        price = (appeal[high] - appeal[low]) / (costs[high] - costs[low]) if high != low else 0.0
-        there = np.isfinite(costs)
-        scores = np.full(len(costs), -math.inf)
-        scores[there] = np.array(appeal)[there] - price * np.array(costs)[there]
+        if self.is_due(own.arm) and costs_usd[slate.arms.index(own.arm)] <= max(rate, credit):
+            return own
+        price = price_of_money(usual_usd.tolist(), usual, rate=rate) * (1 - _HAIR)
+        scores = np.full(len(costs_usd), -math.inf)
+        scores[there] = appeal[there] - price * costs_usd[there]
+        within = (costs_usd <= rate) | (_COVER * costs_usd <= credit)
+        taken = int(np.where(within, scores, -math.inf).argmax() if within.any() else costs_usd.argmin())
         scores[taken] = scores.max()
         return Choice(slate.arms[taken], float(scores[taken]), scores, own.propensity)
+
+    def is_due(self, name: str) -> bool:  # noqa: ARG002 - for policies that ask some at set times
+        """Whether this candidate's turn has come, so that it is asked as soon as the credit covers a call."""
+        return False
 
     def cost_in(self, arm: Arm, context: Context | None) -> float:  # noqa: ARG002 - for policies that know more of it
         """USD that a call is expected to cost; an unknown cost counts as none."""
@@ -95,45 +101,27 @@ class Paced(ModelSelector):
         arm = self._known.get(name)
         return math.inf if arm is None or self.refuses(name) else self.cost_in(arm, context)
 
-    def begin(self, arm: str) -> None:
-        """A call leaves."""
-        self._begun += arm in self._known
-        super().begin(arm)
+    def _opened(self) -> None:
+        self._begun += 1
 
-    def release(self, arm: str) -> None:
-        """A call came to nothing that teaches, and to nothing that costs."""
-        known = self._known.get(arm)
-        self._begun -= known is not None and self.own_pending(known) > 0
-        super().release(arm)
+    def _withdrawn(self) -> None:
+        self._begun -= 1
 
-    def settle(
-        self,
-        arm: str,
-        *,
-        quality: float | None,
-        cost_usd: float | None,
-        latency_s: float | None,
-        tokens_per_s: float | None = None,
-        context: Context | None = None,
-    ) -> None:
-        """A call ended, and its cost is known."""
-        known = self._known.get(arm)
-        super().settle(
-            arm,
-            quality=quality,
-            cost_usd=cost_usd,
-            latency_s=latency_s,
-            tokens_per_s=tokens_per_s,
-            context=context,
-        )
-        if known is not None:
-            true = cost_usd is not None and 0.0 <= cost_usd <= LARGEST
-            self._spent_usd += (cost_usd if true else known.cost_usd) or 0.0
+    def _paid(self, arm: Arm, cost_usd: float | None) -> None:
+        true = cost_usd is not None and 0.0 <= cost_usd <= LARGEST
+        self._spent_usd += (cost_usd if true else arm.cost_usd) or 0.0
 
-    @property
-    def by_scores_alone(self) -> bool:
-        """True without a budget."""
-        return self.budget_usd is None and super().by_scores_alone
+
+def price_of_money(costs_usd: Sequence[float], scores: Sequence[float], *, rate: float) -> float:
+    """What another USD a call would add to the score of the best mixture at this mean cost; 0 where it adds nothing.
+
+    >>> round(price_of_money([1.0, 2.0, 5.0], [0.5, 0.8, 0.92], rate=1.5), 3)
+    0.3
+    >>> price_of_money([1.0, 2.0, 5.0], [0.5, 0.8, 0.92], rate=5.0)
+    0.0
+    """
+    low, high = mixture(costs_usd, scores, rate=rate)
+    return (scores[high] - scores[low]) / (costs_usd[high] - costs_usd[low]) if high != low else 0.0
 
 
 def mixture(costs: Sequence[float], scores: Sequence[float], *, rate: float) -> tuple[int, int]:

@@ -185,7 +185,7 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
     def refresh(self, arms: Arms, arm: Arm) -> None:
         """Keep the arm's bound and index; who is to be asked by now comes first."""
         super().refresh(arms, arm)
-        if self._results >= self._members.get(arm, _NOBODY).visit_at and not arm.pending:
+        if self._is_due(arm):
             arms.extra["upper"][arm.row] += _PROBE
             arm.index += _PROBE
 
@@ -234,6 +234,14 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
             -math.inf if arm is None else arm.upper + (shifts[arm.row] if arm.row < len(shifts) else 0.0)
             for arm in arms
         ]
+
+    def is_due(self, name: str) -> bool:
+        """True of a newcomer, or of a model that fell, when its turn has come."""
+        arm = self._known.get(name)
+        return arm is not None and self._is_due(arm)
+
+    def _is_due(self, arm: Arm) -> bool:
+        return self._results >= self._members.get(arm, _NOBODY).visit_at and not arm.pending
 
     def cost_in(self, arm: Arm, context: Context | None) -> float:
         """The mean cost of a call in its category."""

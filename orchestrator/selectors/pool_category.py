@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,10 +32,10 @@ class Niche:
     where there is one that knows of categories.
     """
 
+    heard: Column
     quality: list[float] | Column
     index: list[float] | Column
     cost: list[float] | Column
-    heard: list[float] | Column
     listed: list[float] | Column | None = None
 
 
@@ -66,14 +66,14 @@ def niches(
         factors = costs.factors(some)
         heard = number / (number + _HEARD * firmness(fit))  # dear categories are where strong models do best
         index = quality * (objective.quality / objective.total) + heard * merit_offset(cost_usd, factors, objective)
-        made.update(zip(names[some], _kept(quality, index, factors, heard, said), strict=True))
+        kept = [quality, index, factors] if fit.listed is None else [quality, index, factors, said]
+        made.update(zip(names[some], map(Niche, heard, *map(_rows, kept)), strict=True))
     return made
 
 
-def _kept(*grids: Column) -> Iterator[Niche]:
-    """A list a category where arms are few, a row of the array where they are many."""
-    rows: Any = [grid.tolist() if grid.shape[1] <= FEW else grid for grid in grids]
-    return (Niche(*parts) for parts in zip(*rows, strict=True))
+def _rows(grid: Column) -> Any:
+    """A list a category where arms are few and read one by one, a row of the array where they are many."""
+    return grid.tolist() if grid.shape[1] <= FEW else grid
 
 
 class Costs:

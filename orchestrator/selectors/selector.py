@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,6 +41,14 @@ class ModelSelector(Memory, ABC):
 
     deterministic: bool = False
     breaks_ties: ClassVar[bool] = True  # False where `scores` itself sees to it that equals take turns
+    overrules: bool = False  # True where more than the largest score decides: `overruled` is asked
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Who writes scores of its own inherits no short way to those of another."""
+        super().__init_subclass__(**options)
+        for full, short in (("scores", "few_scores"), ("scores_in", "few_scores_in")):
+            if full in vars(cls) and short not in vars(cls):
+                setattr(cls, short, getattr(ModelSelector, short))
 
     @abstractmethod
     def scores(self, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:
@@ -76,10 +84,21 @@ class ModelSelector(Memory, ABC):
         places: list[int] = np.flatnonzero(np.asarray(choice.scores) > _REFUSED).tolist()
         return places
 
+    def overruled(
+        self,
+        own: Choice,
+        slate: Slate,  # noqa: ARG002 - for policies that `overrules`
+        rng: np.random.Generator,  # noqa: ARG002 - the same
+        objective: Objective,  # noqa: ARG002 - the same
+        context: Context | None,  # noqa: ARG002 - the same
+    ) -> Choice:
+        """What becomes of the choice with the best score, where the policy `overrules`."""
+        return own
+
     @property
     def by_scores_alone(self) -> bool:
         """False where more than the largest score decides; the order of failover then begins with a choice."""
-        return True
+        return not self.overrules
 
     def worth(self, arms: Arms, objective: Objective) -> Column:
         """The worth of every arm by its means."""
@@ -108,7 +127,8 @@ class ModelSelector(Memory, ABC):
     ) -> Choice:
         """The candidate with the best score; equals go by fewest trials, then by their order in the slate.
 
-        Raises ValueError, with the reasons, when the slate is empty or every candidate is refused.
+        A policy that `overrules` has the last word. Raises ValueError, with the reasons, when the slate is empty or
+        every candidate is refused.
         """
         if self._stale:
             self._freshen()
@@ -120,7 +140,8 @@ class ModelSelector(Memory, ABC):
                 quick = self.few_scores_in(context, slate.few)
             if quick is not None:
                 score = max(quick)
-                return Choice(slate.arms[quick.index(score)], score, quick, 1.0 if self.deterministic else None)
+                own = Choice(slate.arms[quick.index(score)], score, quick, 1.0 if self.deterministic else None)
+                return self.overruled(own, slate, rng, self.objective, context) if self.overrules else own
         wanted = self.objective if objective is None else objective
         scores = self.scores(table, wanted, rng) if context is None else self.scores_in(context, table, wanted, rng)
         if slate.rows is not None or slate.version != table.version:
@@ -137,7 +158,8 @@ class ModelSelector(Memory, ABC):
             tied = scores == score
             if np.count_nonzero(tied) > 1:
                 best = np.where(tied, -_among(slate, table, table.trials), _REFUSED).argmax().item()
-        return Choice(slate.arms[best], score, scores, 1.0 if self.deterministic else None)
+        own = Choice(slate.arms[best], score, scores, 1.0 if self.deterministic else None)
+        return self.overruled(own, slate, rng, wanted, context) if self.overrules else own
 
     def order(
         self,

@@ -41,7 +41,7 @@ class Slate:
         if arms == table.names and arms:
             return
         rows = [table.row_of.get(name) for name in arms]
-        if None in rows:
+        if None in rows or not rows:
             self.version = _NEVER
         else:
             self.rows = np.array(rows, dtype=np.intp)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import e, inf, log, sqrt
 from statistics import NormalDist
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,11 +12,15 @@ from orchestrator.core.outcome import Objective
 from orchestrator.errors import ConfigurationError
 from orchestrator.selectors.arm import Arm
 from orchestrator.selectors.arms import Arms, Column
+from orchestrator.selectors.context import Context
 from orchestrator.selectors.selector import ModelSelector
+from orchestrator.selectors.slate import Choice, Slate
+from orchestrator.selectors.standing import Standing
 
 __all__ = ["UCBModelSelector"]
 
 _UNTRIED = 1e9  # the width of an arm that nobody has asked yet
+_STEP = 1.01  # the ratio of two numbers of trials, or weights, that are told apart
 
 
 class UCBModelSelector(ModelSelector):
@@ -32,7 +35,10 @@ class UCBModelSelector(ModelSelector):
 
     where z is the normal quantile of `confidence_level` and 1 / (2 sqrt(n)) the largest standard error that the
     variance of numbers in [0, 1] can have. As 1/4 is the largest variance of such numbers, s = 1 gives UCB1 back.
-    Arms that were never asked come first; one with calls in flight and no rating yet counts at mean 1/2.
+    Arms that were never asked come first; one with calls in flight and no rating yet counts at mean 1/2. ``ln t`` is
+    followed in steps, one each time t has changed by a hundredth, or where old results fade what a result weighs:
+    between two steps only the arms that have changed have another score, and a choice is no more than to look for the
+    largest.
 
     >>> selector = UCBModelSelector(exploration_factor=2.0, min_trials=5, confidence_level=0.95)
     >>> for arm in ("a", "b"):
@@ -49,7 +55,11 @@ class UCBModelSelector(ModelSelector):
     name = "ucb"
     deterministic = True
     breaks_ties = False  # the width falls with every trial, in flight or settled
-    columns: ClassVar[tuple[str, ...]] = ("floor", "width")  # score = floor + share * sqrt(ln t) * width
+    _by_standing: ClassVar[bool] = True  # False where a heir has scores of its own
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._by_standing = cls.scores is UCBModelSelector.scores and cls.scores_in is ModelSelector.scores_in
 
     def __init__(
         self,
@@ -72,59 +82,78 @@ class UCBModelSelector(ModelSelector):
         self.confidence_level = confidence_level
         self._margin = NormalDist().inv_cdf(confidence_level) / 2
         self._share = self.objective.quality / self.objective.total
-        self._unwritten: set[Arm] = set()
-        self._reach: Column = np.array(0.0)  # numpy multiplies by an array without axes faster than by a float
+        self._root = 1.0  # sqrt(ln t), as of the last step
+        self._least = self._most = 0.0  # weighed trials between which that holds,
+        self._lightest = self._heaviest = 1.0  # and weights
+        self._standing = Standing(self._table, reach=self._share)
+
+    def choose(
+        self,
+        slate: Slate,
+        rng: np.random.Generator,
+        objective: Objective | None = None,
+        *,
+        context: Context | None = None,
+    ) -> Choice:
+        """As ever; with the objective that was learnt under, nothing is worked out anew."""
+        if self._stale:
+            self._freshen()
+        standing = self._standing
+        known = slate.version == self._table.version and slate.table is standing.table
+        if known and objective is None and self._by_standing:
+            place, score, scores = standing.first(slate)
+            own = Choice(slate.arms[place], score, scores, 1.0)
+            return self.overruled(own, slate, rng, self.objective, context) if self.overrules else own
+        return super().choose(slate, rng, objective, context=context)
 
     def scores(self, arms: Arms, objective: Objective, rng: np.random.Generator) -> Column:  # noqa: ARG002 - no draws
         """The worth of each arm with its quality at the upper end of what is plausible."""
-        self._write_columns(arms)
+        standing, rows = self._seated(), slice(len(arms))  # another thread may have enrolled somebody meanwhile
         if objective is self.objective:
-            self._reach[()] = self._share * self._root()
-            scores: Column = arms.extra["width"] * self._reach
-            scores += arms.extra["floor"]
-            return scores
-        reach = self._root() * objective.quality / objective.total
-        return arms.extra["width"] * reach + self.worth(arms, objective)
+            return standing.scores[rows]
+        reach = self._root * objective.quality / objective.total
+        return self.worth(arms, objective) + standing.slopes[rows] * reach
 
-    def few_scores(self, arms: Sequence[Arm]) -> list[float]:
-        """The same, without numpy: a vector of ten costs more to set up than to go through."""
-        reach = self._share * self._root()
-        return [arm.index + reach * arm.width for arm in arms]
-
-    def refresh(self, arms: Arms, arm: Arm) -> None:  # noqa: ARG002 - the columns are written when a vector needs them
+    def refresh(self, arms: Arms, arm: Arm) -> None:  # noqa: ARG002 - the standing has the columns
         """Keep the score at radius 0, and sqrt(c s / n), all of the radius that is the arm's own."""
-        arm.index = self._share * arm.mean + arm.merit
-        trials = arm.trials
-        arm.width = sqrt(self.exploration_factor * self._spread(arm) / trials) if trials else _UNTRIED
-        self._unwritten.add(arm)
-
-    def _spread(self, arm: Arm) -> float:
-        """The share s of the largest variance that the arm's own is taken for."""
-        rated = arm.rated / self._weight
-        if rated < self.min_trials:
-            return 1.0
-        variance = arm.quality_squares / arm.rated - arm.mean * arm.mean
-        spread = 4 * (variance + self._margin / sqrt(rated))
-        return spread if 0.0 <= spread <= 1.0 else float(spread > 1)
-
-    def _write_columns(self, arms: Arms) -> None:
-        unwritten = self._unwritten
-        while unwritten:
-            try:
-                arm = unwritten.pop()
-            except KeyError:  # a choice in another thread was quicker
-                break
-            if self._known.get(arm.name) is arm:  # else its row may be another's by now
-                arms.extra["floor"][arm.row], arms.extra["width"][arm.row] = arm.index, arm.width
+        weight, trials, rated = self._weight, arm.trials, arm.rated
+        weighed = self._rated + self._in_flight * weight
+        if not (self._least <= weighed <= self._most and self._lightest <= weight <= self._heaviest):
+            self._step()
+        spread = 1.0
+        if rated >= self.min_trials * weight:
+            variance = arm.quality_squares / rated - arm.mean * arm.mean
+            own = 4 * (variance + self._margin * sqrt(weight / rated))
+            if own < 1.0:
+                spread = own if own >= 0.0 else 0.0  # noqa: FURB136 - max takes longer
+        arm.width = width = sqrt(self.exploration_factor * spread / trials) if trials else _UNTRIED
+        standing = self._standing
+        if standing.table is not self._table:
+            standing = self._seated()
+        standing.put(arm.row, self._share * arm.mean + arm.merit, width)
 
     def facts(self, arm: Arm) -> dict[str, float | int | None]:
         """The radius, and the quality that the score believes in; None before the first call."""
         if not (arm.rated or arm.pending):
             return {"radius": None, "optimistic_quality": None}
-        radius = self._root() * arm.width
+        radius = self._root * arm.width
         return {"radius": radius, "optimistic_quality": arm.mean + radius}
 
-    def _root(self) -> float:
-        """sqrt(ln t); the weight takes the counts in the widths back to what they are worth today."""
-        trials = self._rated / self._weight + self._in_flight
-        return sqrt(log(trials) * self._weight if trials > e else self._weight)
+    def _step(self) -> None:
+        """Follow ln t; the weight takes the counts in the widths back to what they are worth today."""
+        weight = self._weight
+        weighed = self._rated + self._in_flight * weight
+        self._least, self._most = weighed / _STEP, weighed * _STEP
+        self._lightest, self._heaviest = weight / _STEP, weight * _STEP
+        trials = weighed / weight
+        self._root = sqrt(log(trials) * weight if trials > e else weight)
+        self._standing.move(self._share * self._root)
+
+    def _seated(self) -> Standing:
+        """The standing of the present table; when somebody has come or gone, all are put in place anew."""
+        standing = self._standing
+        if standing.table is not self._table:
+            self._standing = standing = Standing(self._table, reach=self._share * self._root)
+            self._stale.extend(self._known.values())
+            self._freshen()
+        return standing

@@ -39,7 +39,7 @@ class TestRedis(CacheLevelContract):
 
     @pytest.fixture
     def new_level(self, redis_server):  # noqa: F811 - the fixture
-        return RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=30)
+        return RedisStore(host="127.0.0.1", port=redis_server.port, read_limit_s=30, write_limit_s=30)
 
 
 # the faces towards aiocache

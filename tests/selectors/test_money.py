@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import ConfigurationError
+from orchestrator.evaluation.frontier import best_mixture
 from orchestrator.selectors import CascadeSelector, PoolSelector
-from orchestrator.selectors.pacing import mixture
+from orchestrator.selectors.pacing import mixture, price_of_money
 
 FLEET = {"small": (0.5, 0.001), "middle": (0.7, 0.004), "large": (0.9, 0.02)}
 
@@ -54,6 +55,25 @@ def test_a_budget_below_all_prices_gets_the_cheapest():
     assert calls["small"] > 295
 
 
+@pytest.mark.parametrize("times", [1.0, 3.0], ids=["affordable", "saved for"])
+def test_a_model_that_fell_comes_back_under_a_budget(times):
+    """It is asked again at its set times, as soon as the money is there, and has its place back when it is well."""
+    selector, world = PoolSelector(change_test=True, budget_usd=0.005 / times), np.random.default_rng(0)
+    for name, cost_usd in (("small", 0.001), ("large", 0.004)):
+        selector.enroll(name, expected_cost_usd=cost_usd)
+    slate, calls = selector.slate(["small", "large"]), []
+    for number in range(1_200):
+        arm = selector.choose(slate, world).arm
+        selector.begin(arm)
+        good = 0.5 if arm == "small" else 0.95 * (not 300 <= number < 400)
+        cost_usd = 0.001 if arm == "small" else 0.004
+        selector.settle(arm, quality=float(world.random() < good), cost_usd=cost_usd, latency_s=None)
+        calls.append(arm)
+    before, ill, after = (calls[part].count("large") for part in (slice(200, 300), slice(360, 400), slice(900, 1_000)))
+    assert ill < 10
+    assert after > 0.8 * before > 8
+
+
 @pytest.mark.parametrize("budget_usd", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_budget_is_usd_above_nought(budget_usd):
     """Anything else is refused where it is set."""
@@ -62,6 +82,16 @@ def test_a_budget_is_usd_above_nought(budget_usd):
 
 
 prices = st.lists(st.tuples(st.floats(0, 10), st.floats(0, 1)), min_size=1, max_size=8)
+
+
+@given(fleet=prices, rate=st.floats(0, 10), other_rate=st.floats(0, 10))
+def test_no_budget_is_worth_more_than_its_price_says(fleet, rate, other_rate):
+    """From any rate on, more money adds at most its price to the best score, and less takes at least that away."""
+    costs, scores = [cost for cost, _ in fleet], [score for _, score in fleet]
+    rate, other_rate = (max(one, min(costs)) for one in (rate, other_rate))
+    here, there = (best_mixture(scores, costs, budget_usd=one) for one in (rate, other_rate))
+    price = price_of_money(costs, scores, rate=rate)
+    assert there <= here + price * (other_rate - rate) + 1e-9 * (1 + price)
 
 
 @given(fleet=prices, rate=st.floats(0, 10))

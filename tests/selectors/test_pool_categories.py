@@ -126,6 +126,23 @@ def test_a_budget_goes_by_what_a_call_costs_in_its_category():
     assert selector.credit_usd > -0.08
 
 
+def test_a_budget_is_spent_where_a_dollar_does_most():
+    """Where the dearer model is far ahead it is asked, where it is a little ahead the cheaper one does."""
+    selector = pool(a=None, b=None)
+    selector.set_budget(0.02)
+    world, calls = np.random.default_rng(0), {"maths": 0, "prose": 0}
+    good = {("a", "maths"): 0.9, ("b", "maths"): 0.4, ("a", "prose"): 0.8, ("b", "prose"): 0.7}
+    for number in range(1_200):
+        category = ("maths", "prose")[int(world.integers(2))]
+        arm = asked(selector, category)
+        selector.begin(arm)
+        quality = float(world.random() < good[arm, category])
+        settle(selector, arm, quality, category=category, cost_usd=0.038 if arm == "a" else 0.002)
+        calls[category] += arm == "a" and number >= 400
+    assert calls["maths"] > 4 * calls["prose"]
+    assert selector.credit_usd > -0.08
+
+
 def test_costs_by_category_are_saved_and_merged():
     """Two halves are one whole, and a new price rewrites nothing."""
     first, second = pool(a=None, b=None), pool(a=None, b=None)

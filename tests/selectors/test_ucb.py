@@ -9,6 +9,7 @@ import pytest
 from orchestrator.core.outcome import Objective
 from orchestrator.errors import ConfigurationError
 from orchestrator.selectors import UCBModelSelector
+from orchestrator.selectors.slate import FEW
 
 QUALITY_ONLY = Objective(quality=1, cost=0, latency=0)
 TEXTBOOK = {"min_trials": 10**9, "objective": QUALITY_ONLY}  # never enough trials for the variance: UCB1
@@ -248,3 +249,45 @@ def test_an_impossible_option_is_named_with_what_is_accepted(option, value):
     """The message names the option, its value and the range."""
     with pytest.raises(ConfigurationError, match=rf"{option}={value!r}: .*(from|None)"):
         UCBModelSelector(**{option: value})
+
+
+def test_time_moves_the_radii_in_steps_of_a_hundredth():
+    """A radius is that of a number of trials within one hundredth of the true one, whoever the last result was of."""
+    selector = UCBModelSelector(**TEXTBOOK)
+    choices(selector, MEANS, 3_000, seed=0)
+    told = selector.statistics()
+    taken_for = [math.exp(arm["radius"] ** 2 * arm["pulls"] / 2) for arm in told.values()]
+    assert all(3_000 / 1.0101 <= trials <= 3_000 * 1.0101 for trials in taken_for), taken_for
+    assert max(taken_for) == pytest.approx(min(taken_for))
+
+
+@pytest.mark.parametrize("arms", [3, FEW, FEW + 1, 3 * FEW])
+def test_all_in_their_own_order_score_as_they_do_in_any_other(arms):
+    """The short way for the whole table, that for a few of it and the vector come to the same, while arms come and go."""
+    selector, world = UCBModelSelector(), np.random.default_rng(1)
+    names = [f"m{number}" for number in range(arms)]
+    enrolled(selector, names)
+    for number in range(200):
+        if number % 50 == 49:
+            selector.retire(names.pop(0))
+            selector.enroll(newcomer := f"later {number}")
+            names.insert(0, newcomer)  # in the row of who left
+        whole, turned = (selector.choose(selector.slate(some), world) for some in (names, names[::-1]))
+        assert whole.score == turned.score
+        assert list(whole.scores) == list(turned.scores)[::-1]
+        selector.begin(whole.arm)
+        selector.settle(whole.arm, quality=float(world.random()), cost_usd=0.01, latency_s=1.0)
+
+
+@pytest.mark.parametrize("half_life", [None, 20])
+def test_a_selector_that_lives_scores_as_one_that_was_told_all_at_once(half_life):
+    """No score depends on the way there, as long as a hundredth of the trials is less than one."""
+    lived, told = (UCBModelSelector(half_life=half_life) for _ in range(2))
+    for selector in (lived, told):
+        enrolled(selector, ("a", "b", "c"))
+    for number in range(90):
+        lived.choose(lived.slate(("a", "b", "c")), np.random.default_rng(0))
+        for selector in (lived, told):
+            selector.settle("abc"[number % 3], quality=number % 2, cost_usd=0.001 * number, latency_s=None)
+    scores = [one.choose(one.slate(("a", "b", "c")), np.random.default_rng(0)).scores for one in (lived, told)]
+    assert scores[0] == scores[1]
