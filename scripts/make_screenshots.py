@@ -93,9 +93,14 @@ async def shoot(page: Page, url: str, busiest: str, picture: Picture) -> None:
     await page.locator(picture.top).first.evaluate("node => node.scrollIntoView()")
     await page.wait_for_timeout(1500)
     path = FOLDER / f"{picture.name}.png"
-    taken = Image.open(BytesIO(await page.screenshot()))
-    taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    await asyncio.to_thread(save, await page.screenshot(), path)  # the gateway's loop must not stand still on a picture
     print(path)
+
+
+def save(taken: bytes, path: Path) -> None:
+    """With few colours, as small as can be."""
+    image = Image.open(BytesIO(taken)).convert("RGB")
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":

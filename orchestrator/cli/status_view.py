@@ -52,9 +52,22 @@ def _troubles(seen: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[Text]
         if row["status"] in _TROUBLE:
             mark, style, word = _MARKS[row["status"]]
             why = f": {row['reason']}" if row["reason"] else ""
-            back = "" if row["returns_at"] is None else f" - back in {max(0, row['returns_at'] - seen['at']):.0f} s"
-            lines.append(Text.assemble((f"{mark} ", style), (row["id"], "bold"), f" {word}{why}", (back, "dim")))
+            lines.append(
+                Text.assemble(
+                    (f"{mark} ", style), (row["id"], "bold"), f" {word}{why}", (_returning(row, seen["at"]), "dim")
+                )
+            )
     return [*lines, Text("")] if lines else []
+
+
+def _returning(row: Mapping[str, Any], now_s: float) -> str:
+    """When a model is asked again."""
+    if row["status"] == "drained":
+        return " - until somebody restores it"
+    if row["status"] not in ("unhealthy", "limited"):
+        return ""
+    left_s = (row["returns_at"] or 0.0) - now_s
+    return f" - tried again in {left_s:.0f} s" if left_s > 0 else " - tried again with the next request"
 
 
 def _models(seen: Mapping[str, Any], rows: list[dict[str, Any]], *, is_narrow: bool) -> Table:

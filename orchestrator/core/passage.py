@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.core.model import Model
     from orchestrator.core.outcome import Outcome
 
-__all__ = ["OUTGOING", "PASSAGE", "Operation", "Passage", "Tried"]
+__all__ = ["OUTGOING", "PASSAGE", "Follower", "Operation", "Passage", "Tried"]
 
 Operation = Literal["chat", "embeddings"]
 
@@ -36,7 +36,8 @@ class Passage:
 
     `chosen` lists the ids the selector named, `score`, `propensity` and `candidates` belong to the first choice.
     `first_s` is the time to the first piece of a stream, `gaps_s` the times between further ones, seconds as the
-    reader saw them. `notes` is for the observers, one each.
+    reader saw them. `notes` is for the observers, one each; whoever among them wants to be told of each attempt as it
+    ends is one of the `followers`. `outgoing` are headers that all calls carry which have none of their own.
     """
 
     __slots__ = (
@@ -46,9 +47,11 @@ class Passage:
         "duration_s",
         "error",
         "first_s",
+        "followers",
         "gaps_s",
         "notes",
         "operation",
+        "outgoing",
         "propensity",
         "request",
         "response",
@@ -73,6 +76,8 @@ class Passage:
         self.error: BaseException | None = None
         self.duration_s: float | None = None
         self.notes: dict[object, Any] = {}
+        self.followers: tuple[Follower, ...] = ()
+        self.outgoing: Mapping[str, str] | None = None
 
     def choose(self, model_id: str, candidates: int, score: float, propensity: float | None) -> None:
         """The selector has named a model."""
@@ -110,6 +115,7 @@ class Passage:
         return max(0.0, whole_s - busy_s)
 
 
+Follower = Callable[[Passage, "Model", "Outcome"], None]
 PASSAGE: ContextVar[Passage | None] = ContextVar("orchestrator_passage", default=None)
 """The request that the running task works for, while anybody watches."""
 

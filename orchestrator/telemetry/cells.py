@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from orchestrator.telemetry.names import Metric
 
-__all__ = ["Cell", "Labels", "Lane", "Mirror", "Reading"]
+__all__ = ["Cell", "Columns", "Labels", "Lane", "Mirror", "Reading", "Row"]
 
 Labels = Mapping[str, str | int]
 Mirror = Callable[[float, Labels], None]
-Row = tuple[float | None, ...]
+Row = tuple[Any, ...]
+Columns = Callable[[Sequence[Row]], Iterable[Sequence[float | None]]]
 _MOST_NOTED = 256
 _HUGE = 1e15  # a value beyond is a fault of whoever told it
 
@@ -56,7 +58,6 @@ class Cell:
     __slots__ = (
         "_bounds",
         "_buckets",
-        "_count",
         "_least",
         "_lock",
         "_mirrors",
@@ -64,6 +65,7 @@ class Cell:
         "_noted",
         "_refused",
         "_total",
+        "_values",
         "labels",
     )
 
@@ -71,7 +73,7 @@ class Cell:
         self.labels = labels
         self._bounds = metric.bounds
         self._buckets = [0] * (len(metric.bounds) + 1) if metric.bounds else []  # the last is for what lies beyond
-        self._count, self._total = 0, 0.0
+        self._values, self._total = 0, 0.0
         self._least: float | None = None
         self._most: float | None = None
         self._noted: list[float] = []
@@ -86,38 +88,38 @@ class Cell:
         if len(noted) >= _MOST_NOTED:
             self.count_in()
 
-    def add_all(self, values: Sequence[float]) -> None:
-        """Note them all."""
-        self._noted.extend(values)
-        self.count_in()
+    def add_all(self, values: Sequence[float | None]) -> None:
+        """Count them all; None is no value."""
+        with self._lock:
+            counted = self._count(values)
+        self._pass_on(values, counted)
 
     def read(self) -> Reading:
         """How it stands now."""
         self.count_in()
         with self._lock:
-            return Reading(self._count, self._total, tuple(self._buckets), self._least, self._most)
+            return Reading(self._values, self._total, tuple(self._buckets), self._least, self._most)
 
     def count_in(self) -> None:
         """Count what is noted, and tell the mirrors of it."""
         with self._lock:
-            told = self._noted[:]
-            del self._noted[: len(told)]  # what others append meanwhile stays
-            values = [value for value in told if 0.0 <= value < _HUGE]
-            if values:
-                self._count_values(values)
-        if self._refused is not None:
-            for _ in range(len(told) - len(values)):
-                self._refused.add()
-        for mirror in tuple(self._mirrors):
-            for value in values:
-                mirror(value, self.labels)
+            noted = self._noted[:]
+            del self._noted[: len(noted)]  # what others append meanwhile stays
+            counted = self._count(noted)
+        self._pass_on(noted, counted)
 
-    def _count_values(self, values: list[float]) -> None:
-        self._count += len(values)
+    def _count(self, noted: Sequence[float | None]) -> list[float]:
+        values = _sound(noted)
+        if not values:
+            return values
+        self._values += len(values)
         self._total += sum(values)
-        if not self._bounds:
-            return
-        values.sort()  # then a bucket is a search for its bound, and not one for every value
+        if self._bounds:
+            self._sort(values)
+        return values
+
+    def _sort(self, values: list[float]) -> None:
+        """Values in order into buckets: then each is a search for its bound, and not one for every value."""
         reached = 0
         for place, bound in enumerate(self._bounds):
             below = bisect_right(values, bound, reached)
@@ -127,32 +129,56 @@ class Cell:
         self._least = values[0] if self._least is None else min(self._least, values[0])
         self._most = values[-1] if self._most is None else max(self._most, values[-1])
 
+    def _pass_on(self, noted: Sequence[float | None], counted: list[float]) -> None:
+        if len(counted) < len(noted) and self._refused is not None:
+            refused = len(noted) - noted.count(None) - len(counted)
+            self._refused.add_all([1.0] * refused)
+        for mirror in tuple(self._mirrors):
+            for value in counted:
+                mirror(value, self.labels)
+
+
+def _sound(values: Sequence[float | None]) -> list[float]:
+    """In order of size, without what is no number, negative or beyond all measure.
+
+    >>> _sound([3.0, float("nan"), 1, None, -2.0]), _sound([2, 1])
+    ([1, 3.0], [1, 2])
+    """
+    with suppress(TypeError, OverflowError, IndexError):  # None, an integer beyond all floats, nothing at all
+        ordered: list[float] = sorted(values)  # type: ignore[arg-type]  # with None among them it goes the long way
+        if ordered[0] >= 0.0 and sum(ordered) < _HUGE:  # one look for all of them; false of what is no number
+            return ordered
+    return sorted(value for value in values if value is not None and 0.0 <= value < _HUGE)
+
 
 class Lane:
-    """Cells that are told together, one row of values at a time; None tells its cell nothing.
+    """Cells that are told together: a row is noted for all of them, and turned into columns when it is counted.
 
-    A row is one append, however many cells there are, and may be longer than they are many.
+    A row is one append, however many cells there are. `columns` gives of some rows what each cell is told, in the
+    order of the cells, and may give more than there are cells.
 
     >>> from orchestrator.telemetry.names import DECISIONS
     >>> one, other = (Cell(DECISIONS, {}, [], None) for _ in "ab")
-    >>> lane = Lane([one, other])
+    >>> lane = Lane([one, other], lambda rows: zip(*rows))
     >>> lane.add((2.0, None)), lane.add((3.0, 1.0)), lane.count_in()
     (None, None, None)
     >>> one.read().total, other.read().values
     (5.0, 1)
     """
 
-    __slots__ = ("_cells", "_lock", "_rows")
+    __slots__ = ("_cells", "_columns", "_lock", "_rows")
 
-    def __init__(self, cells: Sequence[Cell]) -> None:
+    def __init__(self, cells: Sequence[Cell], columns: Columns) -> None:
         self._cells = tuple(cells)
+        self._columns = columns
         self._rows: list[Row] = []
         self._lock = threading.Lock()
 
     def add(self, row: Row) -> None:
-        """Note a value for each cell, in the order of the cells."""
-        self._rows.append(row)
-        if len(self._rows) >= _MOST_NOTED:
+        """Note what happened."""
+        rows = self._rows
+        rows.append(row)
+        if len(rows) >= _MOST_NOTED:
             self.count_in()
 
     def count_in(self) -> None:
@@ -160,5 +186,6 @@ class Lane:
         with self._lock:
             rows = self._rows[:]
             del self._rows[: len(rows)]
-        for cell, column in zip(self._cells, zip(*rows, strict=True), strict=False):
-            cell.add_all(column if None not in column else [value for value in column if value is not None])
+        if rows:
+            for cell, column in zip(self._cells, self._columns(rows), strict=False):
+                cell.add_all(column)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
-from orchestrator.telemetry.cells import Cell, Labels, Lane, Mirror, Reading
+from orchestrator.telemetry.cells import Cell, Columns, Labels, Lane, Mirror, Reading
 from orchestrator.telemetry.names import COUNTED, REFUSED, Metric
 
 __all__ = ["Figures", "Key", "Names"]
@@ -49,7 +50,7 @@ class Figures:
         self.since_ns = time.time_ns()
         self._lock = threading.Lock()
         self._cells: dict[Metric, dict[Key, Cell]] = {one: {} for one in COUNTED}
-        self._lanes: list[Lane] = []
+        self._lanes: dict[tuple[Cell, ...], Lane] = {}
         self._mirrors: dict[Metric, list[Mirror]] = {one: [] for one in COUNTED}
         self._refused: Cell | None = None
         self._refused = self.cell(REFUSED, {})
@@ -63,16 +64,14 @@ class Figures:
                 cells[key] = Cell(metric, labels, self._mirrors[metric], self._refused)
             return cells[key]
 
-    def lane(self, *cells: Cell) -> Lane:
-        """A lane to these cells, to be kept; what goes along it is seen by whoever reads."""
-        lane = Lane(cells)
+    def lane(self, cells: Sequence[Cell], columns: Columns) -> Lane:
+        """The lane to these cells, to be kept; what goes along it is seen by whoever reads."""
         with self._lock:
-            self._lanes.append(lane)
-        return lane
+            return self._lanes.setdefault(tuple(cells), Lane(cells, columns))
 
     def read(self, metric: Metric) -> list[tuple[Labels, Reading]]:
         """Every cell of a metric that has seen a value, in the order of their labels: unknown is not zero."""
-        for lane in tuple(self._lanes):
+        for lane in tuple(self._lanes.values()):
             lane.count_in()
         with self._lock:
             found = sorted(self._cells[metric].items(), key=lambda item: str(item[0]))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Outcome
 from orchestrator.core.passage import PASSAGE, Operation, Passage
 from orchestrator.telemetry import facts
-from orchestrator.telemetry.cells import Cell, Lane
+from orchestrator.telemetry.cells import Cell, Lane, Row
 from orchestrator.telemetry.figures import Figures, Names
 from orchestrator.telemetry.names import (
     CALL_DURATION,
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["Meter"]
 
 
+K = TypeVar("K")
+L = TypeVar("L")
+V = TypeVar("V")
+
+
 class _CallCells(NamedTuple):
     """Where one model's calls of one kind and one end are counted."""
 
@@ -41,9 +47,6 @@ class _CallCells(NamedTuple):
     tokens_in: Cell
     tokens_out: Cell
     cost: Cell
-
-
-_Settled = tuple[Model, Outcome]
 
 
 class _RequestCells(NamedTuple):
@@ -63,9 +66,9 @@ class Meter:
         self.figures = Figures()
         self.registry = registry
         self._models, self._kinds = Names(), Names()
-        self._calls: dict[tuple[str, str, str | None], _CallCells] = {}
+        self._calls: dict[tuple[Model, str, str | None], _CallCells] = {}
         self._requests: dict[tuple[str, str | None], _RequestCells] = {}
-        self._lanes: dict[tuple[str, str, bool], Lane] = {}
+        self._lanes: dict[tuple[Model, str, bool], Lane] = {}
         self._chosen: dict[str, Cell] = {}
         self._single: dict[tuple[str, ...], Cell] = {}
 
@@ -85,30 +88,29 @@ class Meter:
 
     def began(self, passage: Passage) -> None:
         """A request has come in: counted when it ends, with its attempts."""
-        passage.notes[self] = []
 
     def settled(self, model: Model, outcome: Outcome) -> None:
-        """An attempt has ended."""
+        """An attempt has ended: of a stream it is counted now, and so is what no request under way has asked for."""
         passage = PASSAGE.get()
-        if passage is not None and passage.duration_s is None and not passage.streamed:
-            mine: list[_Settled] | None = passage.notes.get(self)
-            if mine is not None:
-                mine.append((model, outcome))
-                return
-        self._count_call(model, outcome, passage)
+        if passage is None or passage.streamed or passage.duration_s is not None:
+            self._count_call(model, outcome, passage)
 
     def ended(self, passage: Passage) -> None:
         """A request is answered, or has failed."""
-        settled: list[_Settled] = passage.notes.pop(self, [])
-        if len(settled) == 1 and (lane := self._lane_of(passage, *settled[0])) is not None:
-            outcome = settled[0][1]
-            usage = outcome.usage
-            asked, written = usage.prompt_tokens, usage.completion_tokens
-            whole_s, ours_s = passage.duration_s, passage.overhead_s
-            lane.add((outcome.latency_s, asked, written, outcome.cost_usd, whole_s, ours_s, 1.0))
-            return
-        for model, outcome in settled:
-            self._count_call(model, outcome, passage)
+        attempts = passage.attempts
+        if len(attempts) == 1:
+            model, outcome, _ = attempts[0]
+            if (lane := self._lane_of(passage, model, outcome)) is not None:
+                usage, whole_s = outcome.usage, passage.duration_s
+                asked, written = usage.prompt_tokens, usage.completion_tokens
+                lane.add((outcome.latency_s, asked, written, outcome.cost_usd, whole_s))
+                return
+        if not passage.streamed:
+            for model, outcome, _ in attempts:
+                self._count_call(model, outcome, passage)
+        elif attempts:  # what the reader had after the last call was over, because somebody reads ahead of it
+            model, outcome, _ = attempts[-1]
+            self._pace(passage, self._cells_for(model, outcome, passage.operation).gap)
         self._count_request(passage)
 
     def changed(self, model_id: str, old: str, new: str) -> None:  # noqa: ARG002 - a listener's signature
@@ -116,9 +118,7 @@ class Meter:
         self._one("health", self._models.bounded(model_id), new).add()
 
     def _count_call(self, model: Model, outcome: Outcome, passage: Passage | None) -> None:
-        operation: Operation = "chat" if passage is None else passage.operation
-        end = None if outcome.error is None else outcome.error.error_type
-        cells = self._calls.get((model.id, operation, end)) or self._cells_of(model, operation, end)
+        cells = self._cells_for(model, outcome, "chat" if passage is None else passage.operation)
         cells.duration.add(outcome.latency_s)
         usage = outcome.usage
         if (asked := usage.prompt_tokens) is not None:
@@ -161,6 +161,10 @@ class Meter:
 
     # where it is counted
 
+    def _cells_for(self, model: Model, outcome: Outcome, operation: Operation) -> _CallCells:
+        end = None if outcome.error is None else outcome.error.error_type
+        return self._calls.get((model, operation, end)) or self._cells_of(model, operation, end)
+
     def _cells_of(self, model: Model, operation: Operation, end: str | None) -> _CallCells:
         name, figures = self._models.bounded(model.id), self.figures
         known = name == model.id
@@ -175,7 +179,7 @@ class Meter:
             figures.cell(COST, {MODEL: name, "gen_ai.provider.name": labels["gen_ai.provider.name"]}),
         )
         if known:  # those of everybody else are found anew each time: what is kept must not grow without end
-            self._calls[model.id, operation, end] = cells
+            self._calls = {**_without_former(self._calls, model), (model, operation, end): cells}
         return cells
 
     def _request_cells(self, operation: Operation, end: str | None) -> _RequestCells:
@@ -188,21 +192,22 @@ class Meter:
         return cells
 
     def _lane_of(self, passage: Passage, model: Model, outcome: Outcome) -> Lane | None:
-        """Where a request is counted whose one model, named or chosen, has answered; None for all others."""
+        """Where a request is counted whole whose one model, named or chosen, has answered; None for all others."""
         chosen, level = passage.chosen, getattr(passage.response, "cached", None)
         failed = outcome.error is not None or passage.error is not None
-        if failed or level is not None or outcome.ttft_s is not None or (chosen and chosen != [model.id]):
+        if failed or passage.streamed or level is not None or (chosen and chosen != [model.id]):
             return None
-        key = (model.id, passage.operation, not chosen)
+        key = (model, passage.operation, not chosen)
         return self._lanes.get(key) or self._new_lane(model, passage.operation, key)
 
-    def _new_lane(self, model: Model, operation: Operation, key: tuple[str, str, bool]) -> Lane | None:
+    def _new_lane(self, model: Model, operation: Operation, key: tuple[Model, str, bool]) -> Lane | None:
         if self._models.bounded(model.id) != model.id:
             return None
         call, request = self._cells_of(model, operation, None), self._request_cells(operation, None)
         cells = [call.duration, call.tokens_in, call.tokens_out, call.cost, request.duration, request.overhead]
         chosen = [] if key[2] else [self._decided(model.id)]
-        lane = self._lanes[key] = self.figures.lane(*cells, *chosen)
+        lane = self.figures.lane([*cells, *chosen], _columns)
+        self._lanes = {**_without_former(self._lanes, model), key: lane}
         return lane
 
     def _decided(self, model_id: str) -> Cell:
@@ -227,6 +232,18 @@ _SINGLE = {
     "health": (HEALTH_CHANGES, (MODEL, "orchestrator.status")),
     "hit": (HITS, ("orchestrator.cache.level",)),
 }
+
+
+def _without_former(kept: Mapping[tuple[Model, K, L], V], model: Model) -> dict[tuple[Model, K, L], V]:
+    """What is kept, but for a model that had this one's id before: its labels were others."""
+    return {key: value for key, value in kept.items() if key[0] is model or key[0].id != model.id}
+
+
+def _columns(rows: Sequence[Row]) -> Iterable[Sequence[float | None]]:
+    """Of requests that one model answered at once: its time, tokens in and out, cost, the whole time, ours, and one."""
+    calls_s, asked, written, costs_usd, wholes_s = zip(*rows, strict=True)
+    ours_s = [whole_s - call_s if whole_s > call_s else 0.0 for whole_s, call_s in zip(wholes_s, calls_s, strict=True)]
+    return calls_s, asked, written, costs_usd, wholes_s, ours_s, [1.0] * len(rows)
 
 
 def _nobody(operation: Operation) -> dict[str, str]:

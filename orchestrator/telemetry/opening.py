@@ -7,9 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from opentelemetry import trace
-from opentelemetry.context import get_current
 from opentelemetry.trace import (
-    INVALID_SPAN_CONTEXT,
     NonRecordingSpan,
     SpanContext,
     SpanKind,
@@ -17,7 +15,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from orchestrator.telemetry.dropped_span import DroppedSpan
+from orchestrator.telemetry.dropped_span import DroppedSpan, Dropping
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -35,8 +33,8 @@ _DRAWN = 0x02  # the trace id is random: the second flag of W3C Trace Context, l
 class Opener(Protocol):
     """Begins the spans of requests and of their attempts."""
 
-    def request(self, name: str, facts: Attributes) -> Span:
-        """A span below whatever span is current."""
+    def request(self, operation: str, context: Context) -> Span:
+        """A span below whatever span is the current one there."""
 
     def attempt(self, request: Span, name: str, facts: Attributes) -> Span:
         """A client span below that of a request."""
@@ -53,14 +51,19 @@ def opener_for(tracer: Tracer, version: str) -> Opener:
     return _OwnSpans(tracer, version)
 
 
+def _named(operation: str) -> tuple[str, Attributes]:
+    return f"orchestrator {operation}", {"orchestrator.operation": operation}
+
+
 class _AnyTracer:
     """Through the interface, whatever is behind it."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
-    def request(self, name: str, facts: Attributes) -> Span:
-        return self._tracer.start_span(name, kind=SpanKind.INTERNAL, attributes=facts)
+    def request(self, operation: str, context: Context) -> Span:
+        name, facts = _named(operation)
+        return self._tracer.start_span(name, context, kind=SpanKind.INTERNAL, attributes=facts)
 
     def attempt(self, request: Span, name: str, facts: Attributes) -> Span:
         return self._tracer.start_span(name, set_span_in_context(request), kind=SpanKind.CLIENT, attributes=facts)
@@ -88,16 +91,16 @@ class _OwnSpans:
         self._new_trace = partial(random.getrandbits, 128) if plain else self._ids.generate_trace_id
         drawn = getattr(self._ids, "is_trace_id_random", lambda: False)()
         self._random = _DRAWN if drawn else 0
-        self._dropped = TraceFlags(self._random)
+        self._drop = Dropping(self._ids, TraceFlags(self._random))
 
-    def request(self, name: str, facts: Attributes) -> Span:
-        above = trace.get_current_span().get_span_context() if get_current() else INVALID_SPAN_CONTEXT
-        if above is INVALID_SPAN_CONTEXT or not above.is_valid:
+    def request(self, operation: str, context: Context) -> Span:
+        above = trace.get_current_span(context).get_span_context() if context else None
+        if above is None or not above.is_valid:
             trace_id = self._new_trace()
             if trace_id & _LOW_BITS >= self._kept_below:
-                return DroppedSpan(trace_id, self._ids, self._dropped)
-            return self._open(name, facts, trace_id, None)
-        return self._open(name, facts, above.trace_id, above)
+                return DroppedSpan(trace_id, self._drop)
+            return self._open(*_named(operation), trace_id, None)
+        return self._open(*_named(operation), above.trace_id, above)
 
     def attempt(self, request: Span, name: str, facts: Attributes) -> Span:
         above = request.get_span_context()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from opentelemetry import context as otel_context
-from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Status, StatusCode
 
 from orchestrator.core.messages import ChatResponse, Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Outcome
 from orchestrator.core.passage import OUTGOING, PASSAGE, Operation, Passage
 from orchestrator.telemetry import content, facts
+from orchestrator.telemetry.current import CURRENT, with_span
 from orchestrator.telemetry.dropped_span import DroppedSpan
 from orchestrator.telemetry.names import ERROR_TYPE, MODEL
 from orchestrator.telemetry.traceparent import Traceparent
@@ -29,13 +27,15 @@ if TYPE_CHECKING:
 __all__ = ["Spans"]
 
 _FAILED = Status(StatusCode.ERROR)
-_CURRENT = next(iter(set_span_in_context(INVALID_SPAN, Context())))  # the key under which a span is the current one
 
 
-class _Trace:
-    """The spans of one request: its own, those of attempts under way, and that of the answer to come."""
+class _Trace(Traceparent):
+    """The spans of one request: its own, those of attempts under way, and that of the answer to come.
 
-    __slots__ = ("answering", "attached", "headers", "open", "recorded", "span")
+    It is the header of its own span as well: where nothing is recorded, all of its calls carry that one.
+    """
+
+    __slots__ = ("answering", "attached", "headers", "open", "recorded")
 
     def __init__(self, span: Span) -> None:
         self.span = span
@@ -45,6 +45,20 @@ class _Trace:
         if self.recorded:  # what is not sampled has no spans but this one
             self.open: dict[str, list[Span]] = {}
             self.answering: tuple[str, Span, int] | None = None  # its response id, span and end in ns
+
+    def settled(self, passage: Passage, model: Model, outcome: Outcome) -> None:
+        """An attempt has ended."""
+        if passage.duration_s is not None or not (spans := self.open.get(model.id)):
+            return
+        span = spans.pop()
+        told = facts.of_outcome(outcome)
+        span.set_attributes(told)
+        if ERROR_TYPE in told:
+            span.set_status(_FAILED)
+        elif self.answering is None:
+            self.answering = (outcome.response_id, span, time.time_ns())
+            return
+        span.end()
 
 
 class Spans:
@@ -64,24 +78,29 @@ class Spans:
     def start(self) -> None:
         """Watch from now on."""
         self._registry.watch(self.leaving)
-        self._registry.subscribe(self.settled)
         self._registry.observe(self)
 
     def stop(self) -> None:
         """Watch no more."""
-        for listener in (self.leaving, self.settled, self):
+        for listener in (self.leaving, self):
             self._registry.unsubscribe(listener)
 
     # the request
 
     def began(self, passage: Passage) -> None:
         """A request has come in; whatever span is current where it was made becomes the parent."""
-        operation = passage.operation
-        span = self._opener.request(f"orchestrator {operation}", {"orchestrator.operation": operation})
+        context = CURRENT.get()
+        span = self._opener.request(passage.operation, context)
+        if span is INVALID_SPAN:  # nobody writes, and there is no trace to go on with
+            return
         trace = passage.notes[self] = _Trace(span)
-        if not passage.streamed:  # between the pieces of a stream the context is the reader's
-            trace.attached = otel_context.attach(Context({**otel_context.get_current(), _CURRENT: span}))
-            trace.headers = OUTGOING.set(None if trace.recorded else self._headers_of(span))
+        outgoing = trace if self._propagate and not trace.recorded else None
+        if trace.recorded:
+            passage.followers = (*passage.followers, trace.settled)
+        if passage.streamed:  # between its pieces the context is the reader's
+            passage.outgoing = outgoing
+        else:
+            trace.attached, trace.headers = CURRENT.set(with_span(context, span)), OUTGOING.set(outgoing)
 
     def ended(self, passage: Passage) -> None:
         """It is answered, or has failed."""
@@ -89,7 +108,7 @@ class Spans:
         if trace is None:
             return
         if trace.attached is not None:
-            otel_context.detach(trace.attached)
+            CURRENT.reset(trace.attached)
             OUTGOING.reset(trace.headers)
         if trace.recorded:
             self._close_attempts(trace, passage)
@@ -117,12 +136,10 @@ class Spans:
     def leaving(self, model: Model, request: Request) -> None:
         """An attempt leaves, in the task that makes it."""
         passage = PASSAGE.get()
-        trace: _Trace | None = None if passage is None else passage.notes.get(self)
-        if passage is None or trace is None:
+        if passage is None or not passage.followers:  # what is not recorded has no recorded calls
             return
-        if not trace.recorded:  # nor are its calls
-            if passage.streamed:
-                OUTGOING.set(self._headers_of(trace.span))
+        trace: _Trace | None = passage.notes.get(self)
+        if trace is None or not trace.recorded:
             return
         told = {**self._facts_of(model, passage.operation), **facts.of_request(request, streamed=passage.streamed)}
         span = self._opener.attempt(trace.span, f"{passage.operation} {model.name}", told)
@@ -130,30 +147,11 @@ class Spans:
             span.set_attributes(content.of_request(request))
         trace.open.setdefault(model.id, []).append(span)
         if trace.attached is not None:
-            otel_context.attach(set_span_in_context(span))  # undone with that of the request
-        OUTGOING.set(self._headers_of(span))
-
-    def _headers_of(self, span: Span) -> Mapping[str, str] | None:
-        return Traceparent(span) if self._propagate else None
+            CURRENT.set(with_span(CURRENT.get(), span))  # undone with that of the request
+        OUTGOING.set(Traceparent(span) if self._propagate else None)
 
     def _facts_of(self, model: Model, operation: Operation) -> facts.Attributes:
         known = self._known.setdefault(model, {})
         if operation not in known:
             known[operation] = {**facts.of_model(model, operation), MODEL: model.id}
         return known[operation]
-
-    def settled(self, model: Model, outcome: Outcome) -> None:
-        """An attempt has ended."""
-        passage = PASSAGE.get()
-        trace: _Trace | None = None if passage is None else passage.notes.get(self)
-        if trace is None or not trace.recorded or not (spans := trace.open.get(model.id)):
-            return
-        span = spans.pop()
-        told = facts.of_outcome(outcome)
-        span.set_attributes(told)
-        if ERROR_TYPE in told:
-            span.set_status(_FAILED)
-        elif trace.answering is None and passage is not None and passage.duration_s is None:
-            trace.answering = (outcome.response_id, span, time.time_ns())
-            return
-        span.end()

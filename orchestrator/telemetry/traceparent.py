@@ -18,19 +18,19 @@ class Traceparent(Mapping[str, str]):
     ({'traceparent': '00-00000000000000000000000000000001-0000000000000002-01'}, {})
     """
 
-    __slots__ = ("_span",)
+    __slots__ = ("span",)
 
     def __init__(self, span: Span) -> None:
-        self._span = span
+        self.span = span
 
     def __getitem__(self, name: str) -> str:
-        context = self._span.get_span_context()
+        context = self.span.get_span_context()
         if name != "traceparent" or not context.is_valid:
             raise KeyError(name)
         return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
     def __iter__(self) -> Iterator[str]:
-        return iter(("traceparent",) if self._span.get_span_context().is_valid else ())
+        return iter(("traceparent",) if self.span.get_span_context().is_valid else ())
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

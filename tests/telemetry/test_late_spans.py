@@ -1,11 +1,14 @@
 """Spans on the quick way: what exporters read is what the SDK's own spans would have told them."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
@@ -24,6 +27,7 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from orchestrator import Model, ModelRegistry, OpenAIModel, telemetry
+from orchestrator.telemetry import current
 from orchestrator.telemetry.late_span import LateSpan
 from orchestrator.telemetry.opening import opener_for
 from orchestrator.telemetry.sampling import kept_below
@@ -64,8 +68,8 @@ def test_a_late_span_reads_as_the_sdks_own():
     limits = SpanLimits(max_span_attributes=4, max_span_attribute_length=9, max_events=1, max_links=1)
     provider, exporter = provider_of(span_limits=limits)
     tracer = provider.get_tracer("orchestrator", "1")
-    late = opener_for(tracer, "1").request("a request", {"first": 1})
-    own = tracer.start_span("a request", attributes={"first": 1})
+    late = opener_for(tracer, "1").request("chat", Context())
+    own = tracer.start_span("orchestrator chat", attributes={"orchestrator.operation": "chat"})
     for span in (late, own):
         assert span.is_recording()
         write(span)
@@ -89,7 +93,10 @@ def test_what_is_no_value_fails_no_exporter():
     """Whoever writes it, into a span, an event or a link: it is told as the SDK tells it."""
     provider, exporter = provider_of(span_limits=SpanLimits(max_event_attributes=2, max_attribute_length=3))
     tracer = provider.get_tracer("orchestrator", "1")
-    for span in (opener_for(tracer, "1").request("r", {}), tracer.start_span("r")):
+    for span in (
+        opener_for(tracer, "1").request("chat", Context()),
+        tracer.start_span("orchestrator chat", attributes={"orchestrator.operation": "chat"}),
+    ):
         facts = {"dropped": 1, "an object": {1, 2}, "long": "abcdef"}
         span.add_event("seen", facts, 5)
         span.add_link(SpanContext(7, 8, is_remote=True), facts)
@@ -111,11 +118,11 @@ def test_a_processor_is_told_of_the_beginning_and_may_add():
     provider.add_span_processor(Marks())
     exporter = InMemorySpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    span = opener_for(provider.get_tracer("x"), "1").request("r", {})
+    span = opener_for(provider.get_tracer("x"), "1").request("chat", Context())
     span.end()
     span.set_attribute("late", 1)
     [found] = exporter.get_finished_spans()
-    assert dict(found.attributes) == {"mark": "r"}
+    assert dict(found.attributes) == {"orchestrator.operation": "chat", "mark": "orchestrator chat"}
     provider.shutdown()
 
 
@@ -157,7 +164,7 @@ class _ByName(Sampler):
     """Keeps by name, and adds why."""
 
     def should_sample(self, parent_context, trace_id, name, *_, **__):
-        kept = name.startswith("keep")
+        kept = "keep" in name
         return SamplingResult(Decision.RECORD_AND_SAMPLE if kept else Decision.DROP, {"rule": "name"} if kept else None)
 
     def get_description(self):
@@ -170,20 +177,41 @@ def test_any_other_sampler_is_asked(sampler):
     provider, exporter = provider_of(sampler=sampler)
     opener = opener_for(provider.get_tracer("x"), "1")
     for name in ("keep", "leave"):
-        request = opener.request(name, {})
+        request = opener.request(name, Context())
         opener.attempt(request, name, {}).end()
         request.end()
-    expected = {ALWAYS_OFF: [], ALWAYS_ON: ["keep", "keep", "leave", "leave"]}.get(sampler, ["keep", "keep"])
+    kept = ["keep", "orchestrator keep"]
+    expected = {ALWAYS_OFF: [], ALWAYS_ON: [*kept, "leave", "orchestrator leave"]}.get(sampler, kept)
     spans = exporter.get_finished_spans()
     assert [span.name for span in spans] == expected
     assert all(("rule" in span.attributes) == isinstance(sampler, _ByName) for span in spans)
     provider.shutdown()
 
 
+def test_a_context_that_is_kept_in_another_way_is_reached_by_the_interface(monkeypatch):
+    """Such as one that `OTEL_PYTHON_CONTEXT` names: set, seen by others, and as it was afterwards."""
+    monkeypatch.setattr(otel_context, "_RUNTIME_CONTEXT", SimpleNamespace(**_kept_aside()))
+    kept = current.kept()
+    token = kept.set(current.with_span(kept.get(), trace.NonRecordingSpan(SpanContext(7, 8, is_remote=False))))
+    assert trace.get_current_span().get_span_context().span_id == 8
+    kept.reset(token)
+    assert trace.get_current_span() is trace.INVALID_SPAN
+
+
+def _kept_aside():
+    """A runtime context in a list."""
+    held = [Context()]
+    return {
+        "attach": lambda context: held.append(context) or len(held),
+        "get_current": lambda: held[-1],
+        "detach": lambda place: held.__delitem__(slice(place - 1, None)),
+    }
+
+
 def test_a_dropped_span_can_be_printed():
     """As whoever looks for a fault does with what is current."""
     provider, _ = provider_of(sampler=TraceIdRatioBased(0))
-    span = opener_for(provider.get_tracer("x"), "1").request("r", {})
+    span = opener_for(provider.get_tracer("x"), "1").request("chat", Context())
     assert f"{span.get_span_context().span_id:016x}" in repr(span)
     provider.shutdown()
 
@@ -212,5 +240,5 @@ async def test_what_is_dropped_is_dropped_all_the_way():
 def test_a_tracer_of_another_build_is_spoken_to_by_its_interface():
     """Such as the one that stands for a provider yet to come."""
     opener = opener_for(trace.NoOpTracer(), "1")
-    span = opener.request("r", {"a": 1})
+    span = opener.request("chat", Context())
     assert not opener.attempt(span, "t", {}).is_recording()

@@ -121,7 +121,7 @@ async def test_a_race_shows_both_who_ran(clock, notes):
         for _ in range(30):
             await passed(clock, model.generate_response("hi"), 1)
     for _ in range(20):
-        registry.service._hedges.earn()  # the share of calls that may be hedged
+        registry.engine.hedges.earn()  # the share of calls that may be hedged
     slow.plan = [25]
     w = Watched(registry, None)
     await passed(clock, registry.generate_response("hi", hedge=True), 26)

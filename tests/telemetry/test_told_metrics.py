@@ -58,6 +58,16 @@ async def test_every_metric_begins_with_gen_ai_or_with_our_name():
     assert all(metric.name in theirs or metric.name.startswith("orchestrator.") for metric in COUNTED)
 
 
+@pytest.mark.parametrize("cached", [False, True])
+async def test_every_gap_between_the_pieces_of_a_stream_is_counted_once(watched, cached):
+    """As many as there are pieces with words but one, also where the cache has read ahead of the reader."""
+    async with watched(EmulatedModel("m"), cache_responses=cached) as w:
+        pieces = [piece async for piece in w.registry.stream_response("tell me a story") if piece.text]
+        [(_, gaps)] = w.points("gen_ai.client.operation.time_per_output_chunk")
+    assert len(pieces) > 3
+    assert gaps.count == len(pieces) - 1
+
+
 async def test_a_call_counts_its_time_and_its_tokens(watched):
     """Input and output apart, with who was asked and where."""
     async with watched(EmulatedModel("m")) as w:
@@ -167,7 +177,7 @@ def test_names_are_kept_in_the_order_they_come():
     assert [names.bounded(one) for one in "abcab"] == ["a", "b", "other", "a", "b"]
 
 
-@given(st.lists(st.floats() | st.integers(-(10**20), 10**20)))
+@given(st.lists(st.floats() | st.integers(-(10**20), 10**20) | st.just(10**400)))
 @settings(max_examples=60)
 def test_figures_stay_numbers(values):
     """Not-a-number, infinity, negative and absurd values are counted apart and spoil nothing."""
@@ -181,6 +191,34 @@ def test_figures_stay_numbers(values):
     assert math.isfinite(reading.total)
     refused = [reading.values for _, reading in figures.read(REFUSED)]
     assert sum(refused) == len(values) - len(kept)
+
+
+@given(st.lists(st.tuples(*[st.none() | st.floats() | st.integers(-5, 10**20)] * 2), max_size=600))
+@settings(max_examples=40, deadline=None)
+def test_a_lane_tells_what_its_cells_would_have_been_told(rows):
+    """Value by value or row by row, it comes to the same; None is no value, and not a refused one."""
+    apart, together = Figures(), Figures()
+    names = (CALL_DURATION, DECISIONS)
+    lane = together.lane([together.cell(name, {}) for name in names], lambda rows: list(zip(*rows, strict=True)))
+    for row in rows:
+        lane.add(row)
+        for name, value in zip(names, row, strict=True):
+            if value is not None:
+                apart.cell(name, {}).add(value)
+    for name in (*names, REFUSED):
+        one, other = apart.read(name), together.read(name)
+        assert [(reading.values, reading.buckets) for _, reading in one] == [(r.values, r.buckets) for _, r in other]
+        assert [reading.total for _, reading in one] == pytest.approx([reading.total for _, reading in other])
+
+
+async def test_a_model_that_takes_the_place_of_another_is_told_by_its_own_labels(watched):
+    """Same id, another model of the provider's: what came before stays under the old name."""
+    async with watched(EmulatedModel("old"), EmulatedModel("new")) as w:
+        for name in ("old", "new"):
+            w.registry["mine"] = type(w.registry["old"])(name=name, api_key="k", base_url=w.emulator.base_url("openai"))
+            await w.registry.invoke_model_async("mine", "hi")
+        told = {facts["gen_ai.request.model"]: point.count for facts, point in w.points(CALL_DURATION.name)}
+    assert told == {"old": 1, "new": 1}
 
 
 def test_threads_lose_no_count():

@@ -11,8 +11,8 @@ from aiohttp import web
 from orchestrator.errors import did_you_mean
 from orchestrator.gateway.bodies import json_body
 from orchestrator.gateway.dashboard.snapshot import Watchman
-from orchestrator.gateway.dialects.dialect import required
 from orchestrator.gateway.keys import Doorkeeper
+from orchestrator.gateway.members import required
 from orchestrator.gateway.refusals import RefusedError
 from orchestrator.models.health_monitor import ModelHealthMonitor
 

@@ -2,7 +2,7 @@
 
 import { byId, text } from "./dom.js";
 import { Feed } from "./feed.js";
-import { span } from "./format.js";
+import { clock, span } from "./format.js";
 import { Models } from "./models.js";
 import { Operator } from "./operator.js";
 import { Charts, countDown, headline, keyFigures, workers } from "./overview.js";
@@ -39,7 +39,7 @@ function show(state) {
 function drawCharts() {
   if (!page.state) return;
   page.drawnAt = page.state.series.at;
-  charts.show(page.span === "hours" && page.hours ? page.hours : page.state.series, models.selected);
+  charts.show(page.span === "hours" && page.hours ? page.hours : page.state.series, page.state.models, models.selected);
 }
 
 async function choose(name) {
@@ -61,7 +61,15 @@ function link(state) {
   node.dataset.state = state;
   text(byId("live-text"), LINKS[state]);
   document.body.classList.toggle("stale", state !== "live");
+  if (state === "lost") outdated();
   if (state === "locked") operator.ask();
+}
+
+// what is not heard of any more is told as what was
+function outdated() {
+  document.title = "connection lost · orchestrator";
+  if (page.state) text(byId("headline"), `At ${clock(page.state.at)}: ${byId("headline").textContent}`);
+  countDown(page.offset);
 }
 
 function unlocked() {
@@ -91,6 +99,6 @@ for (const button of document.querySelectorAll("[data-span]")) button.addEventLi
 setInterval(() => countDown(page.offset), 1000);
 setInterval(() => { if (page.span === "hours") fetchHours(); }, HOURS_AGAIN_S * 1000);
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && models.selected) models.select(models.selected);
+  if (event.key === "Escape" && models.selected && !byId("token-dialog").open) models.select(models.selected);
 });
 operator.start().finally(() => feed.run());

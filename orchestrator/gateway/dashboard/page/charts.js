@@ -33,6 +33,7 @@ export class Chart {
     const width = Math.floor(this.box.clientWidth);
     if (!data || width < 40) return;
     if (!data.length) return void this.box.replaceChildren(el("p", { class: "hint" }, `Nothing yet: there is a point every ${span(data.step_s)}.`));
+    if (!data.layers.length) return void this.box.replaceChildren(el("p", { class: "hint" }, `Nothing to draw: ${data.said}.`));
     const highest = Math.max(data.least ?? 0, ...data.layers.flatMap((layer) => layer.values.map((value, i) => (value ?? 0) + (layer.base?.[i] ?? 0))));
     const most = Math.min(nice(highest), data.most ?? Infinity);
     const right = 58;
@@ -63,6 +64,7 @@ function marks(layer, x, y) {
       if (from === to) return svg("circle", { cx: x(from), cy: y(layer.values[from]), r: 1.6, class: `dot ${layer.tone}` });
       return svg("path", { d: `M${tops.join("L")}`, class: `line ${layer.tone}` });
     }
+    if (from === to) return svg("rect", { x: x(from) - 1.5, width: 3, y: y(layer.values[from] + (layer.base?.[from] ?? 0)), height: y(layer.base?.[from] ?? 0) - y(layer.values[from] + (layer.base?.[from] ?? 0)), class: `area ${layer.tone}` }, svg("title", {}, layer.name));
     const under = [];
     for (let i = to; i >= from; i -= 1) under.push(`${x(i).toFixed(1)} ${y(layer.base?.[i] ?? 0).toFixed(1)}`);
     return svg("path", { d: `M${tops.join("L")}L${under.join("L")}Z`, class: `area ${layer.tone}` }, svg("title", {}, layer.name));

@@ -38,12 +38,17 @@ export function meanOf(values) {
   return known.length ? known.reduce((a, b) => a + b, 0) / known.length : null;
 }
 
-// models by their calls in the span, busiest first
-export function ranked(series) {
+// models by what they sum up to in the span, such as their calls; the greatest first
+export function ranked(series, column = "calls") {
   return Object.entries(series.models)
-    .map(([id, columns]) => ({ id, calls: columns.calls.reduce((a, b) => a + (b ?? 0), 0) }))
-    .filter((one) => one.calls > 0)
-    .sort((a, b) => b.calls - a.calls);
+    .map(([id, columns]) => ({ id, sum: columns[column].reduce((a, b) => a + (b ?? 0), 0) }))
+    .filter((one) => one.sum > 0)
+    .sort((a, b) => b.sum - a.sum);
+}
+
+// what a sum of costs leaves out: models that were called and have no price
+export function unpriced(series, models) {
+  return ranked(series).filter((one) => models.get(one.id)?.is_priced === false).length;
 }
 
 const LAST_STEPS = 12; // a minute of the short series: what "now" means

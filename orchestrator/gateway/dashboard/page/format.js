@@ -30,6 +30,7 @@ export function percent(share) {
 
 export function seconds(value) {
   if (value == null) return BLANK;
+  if (value > 0 && value < 0.00995) return `${Number((value * 1000).toPrecision(2))} ms`;
   if (value < 1) return `${Math.round(value * 1000)} ms`;
   return value < 10 ? `${value.toFixed(1)} s` : `${Math.round(value)} s`;
 }
@@ -51,6 +52,11 @@ export function bytes(held) {
 
 export function clock(at) {
   return new Date(at * 1000).toLocaleTimeString("en-GB");
+}
+
+// a name from discovery may be longer than a line; the whole stands in the table
+export function shortened(name, most = 48) {
+  return name.length <= most ? name : `${name.slice(0, most - 17)}…${name.slice(-16)}`;
 }
 
 export function score(number) {

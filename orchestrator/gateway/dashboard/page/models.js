@@ -4,7 +4,7 @@ import { spark, thinned } from "./charts.js";
 import { byId, el, keyed, shape, text } from "./dom.js";
 import { ranked } from "./figures.js";
 import { BLANK, clock, count, money, percent, score, seconds } from "./format.js";
-import { byWorst, cause, word } from "./overview.js";
+import { byWorst, cause, OUT, word } from "./overview.js";
 
 const FILTER_FROM = 13;
 const ACTIONS = {
@@ -28,8 +28,8 @@ export class Models {
     if (!state) return;
     this.state = state;
     const order = ranked(state.series);
-    this.calls = new Map(order.map((one) => [one.id, one.calls]));
-    this.all = order.reduce((sum, one) => sum + one.calls, 0);
+    this.calls = new Map(order.map((one) => [one.id, one.sum]));
+    this.all = order.reduce((sum, one) => sum + one.sum, 0);
     const rows = [...state.models.values()].filter(matching(byId("filter").value)).sort((a, b) => byWorst(a, b) * urgent(a, b) || (this.calls.get(b.id) ?? 0) - (this.calls.get(a.id) ?? 0) || a.id.localeCompare(b.id));
     if (this.selected && !state.models.has(this.selected)) this.select(null);
     const keys = rows.flatMap((row) => (row.id === this.selected ? [row.id, `detail ${row.id}`] : [row.id]));
@@ -38,8 +38,10 @@ export class Models {
     const open = nodes.get(`detail ${this.selected}`);
     if (open) this.fillDetail(open, state.models.get(this.selected));
     byId("filter").hidden = state.models.size < FILTER_FROM;
+    byId("nobody").hidden = rows.length > 0;
+    text(byId("nobody"), state.models.size ? "No model is called so, nor has it such a provider or status." : "Set the key of a provider or name models in the configuration; \u201corchestrator doctor\u201d says what is missing.");
     const fit = [...state.models.values()].filter((row) => ["healthy", "recovering", "unknown"].includes(row.status)).length;
-    text(byId("models-count"), `${fit} of ${state.models.size} fit`);
+    text(byId("models-count"), state.models.size ? `${fit} of ${state.models.size} fit` : "");
   }
 
   select(id) {
@@ -137,8 +139,8 @@ function status(head, row) {
     why.dataset.said = said;
     why.replaceChildren(said, said ? " " : "", el("span", { class: "returns", "data-returns": "" }));
   }
-  why.querySelector("[data-returns]").dataset.returns = row.returns_at ?? "";
-  why.hidden = !said && !row.returns_at;
+  Object.assign(why.querySelector("[data-returns]").dataset, { returns: row.returns_at ?? "", status: row.status });
+  why.hidden = !said && !OUT.has(row.status);
 }
 
 function bar(cell, share) {

@@ -8,6 +8,7 @@ import { cause, word } from "./overview.js";
 const MOST_BELIEFS = 12;
 const MOST_DECISIONS = 8;
 const MOST_EVENTS = 10;
+const PASSING = /^(already tried|unhealthy|limited|drained)/; // told by the headline and the table
 let allBeliefs = false;
 
 export function beliefs(state) {
@@ -75,10 +76,12 @@ function decision(node, one) {
 function why(one) {
   const parts = [];
   const tried = one.refused.find((group) => group.why.startsWith("already tried"));
-  if (one.panic) parts.push("every fitting model was out, so the least bad was tried");
+  if (one.panic) parts.push("every model that fits the request was out, so the least bad was tried");
   if (tried) parts.push(`failed over from ${tried.models.join(", ")}`);
   if (one.running === 1) parts.push("the only one in the running");
   else if (one.rivals.length) parts.push(`ahead of ${one.rivals[0].model} at ${score(one.rivals[0].score)}`);
+  const unfit = one.refused.find((group) => !PASSING.test(group.why));
+  if (unfit && (one.panic || one.running === 1)) parts.push(`not ${unfit.models[0]}${unfit.count > 1 ? ` and ${unfit.count - 1} more` : ""}: ${unfit.why}`);
   if (one.propensity != null && one.propensity < 0.995) parts.push(`drawn with ${percent(one.propensity)}`);
   return parts.join("; ");
 }
