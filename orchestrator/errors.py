@@ -38,7 +38,7 @@ from orchestrator.conduct import CONDUCT, Blame, Conduct, Toll
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from orchestrator.core.outcome import Attempt
+    from orchestrator.core.tries import Attempt
 
 __all__ = [
     "CONDUCT",

@@ -172,6 +172,62 @@ def test_imports_go_one_way():
     assert not wrong, "\n" + "\n".join(wrong)
 
 
+KNOWN_CIRCLES = {
+    # a model that no registry has carries its own calls out
+    frozenset(f"orchestrator.core.{name}" for name in ("alone", "attempt", "model", "requirements")),
+    # a class that makes way for another, depending on where the model is
+    frozenset({"orchestrator.integrations.huggingface_model", "orchestrator.integrations.local.model"}),
+    frozenset({"orchestrator.testing.emulator", "orchestrator.testing.server"}),
+    frozenset({"orchestrator.testing.fault_line", "orchestrator.testing.fault_server"}),
+}
+
+
+def module_of(path):
+    """The name under which a file is imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def files_imported(path, modules):
+    """The modules that a file imports, or imports from: the file of a name itself where the name is one."""
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom):
+            found |= {one if (one := f"{node.module}.{alias.name}") in modules else node.module for alias in node.names}
+    return found & modules
+
+
+def reached_from(start, neighbours):
+    """Every node at the end of a way from this one; itself only by a way back."""
+    seen, ahead = set(), [start]
+    while ahead:
+        new = neighbours.get(ahead.pop(), set()) - seen
+        seen |= new
+        ahead += new
+    return seen
+
+
+def circles(neighbours):
+    """Groups of nodes that can all be reached from each other."""
+    reached = {one: reached_from(one, neighbours) for one in neighbours}
+    back = [one for one in neighbours if one in reached[one]]
+    return {frozenset(other for other in back if other in reached[one] and one in reached[other]) for one in back}
+
+
+def test_files_do_not_import_one_another():
+    """Files in a circle are one room, however many they are; imports for types alone count as well."""
+    modules = {module_of(path) for path in FILES}
+    neighbours = {module_of(path): files_imported(path, modules) - {module_of(path)} for path in FILES}
+    assert circles(neighbours) == KNOWN_CIRCLES
+
+
+def test_the_search_for_circles_itself():
+    """The check above would notice, and tells two circles from one."""
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": {"e"}, "e": {"d"}, "f": {"a"}}) == {
+        frozenset("abc"),
+        frozenset("de"),
+    }
+
+
 @pytest.mark.parametrize(
     ("room", "target", "allowed"),
     [

@@ -11,7 +11,7 @@ from orchestrator.core.messages import ChatResponse, Chunk, Prompt, ToolCall
 from orchestrator.core.model import Model
 from orchestrator.models.model_registry import ModelRegistry
 from orchestrator.models.portal import portal
-from orchestrator.models.service import split_wanted
+from orchestrator.models.road.wanting import split_wanted
 
 __all__ = ["AsksEngine", "Engine", "call_id", "facts_of"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 from orchestrator.core.caching.ageing import Ageing
 from orchestrator.core.caching.answers import Answers, tag_of_model
 from orchestrator.core.caching.asking import Asking, Fetch, Open
 from orchestrator.core.caching.figures import CacheStatistics, Ledger, LevelStatistics
-from orchestrator.core.caching.keys import CALL_OPTIONS, IRRELEVANT, key_of, label
+from orchestrator.core.caching.keys import CALL_OPTIONS, IRRELEVANT, Answerer, key_of, label
 from orchestrator.core.caching.leases import Leases
 from orchestrator.core.caching.levels import Levels, Which, build
 from orchestrator.core.caching.semantic import SemanticIndex
@@ -19,9 +19,6 @@ from orchestrator.core.caching.shelf import Shelf
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
 from orchestrator.core.messages import ChatResponse, Chunk, Embeddings, Request
 from orchestrator.core.replies import Rater
-
-if TYPE_CHECKING:
-    from orchestrator.core.model import Model
 
 __all__ = ["CALL_OPTIONS", "IRRELEVANT", "CacheStatistics", "LevelStatistics", "ModelCache", "SemanticIndex"]
 
@@ -117,7 +114,7 @@ class ModelCache:
         temperature = params.get("temperature")
         return temperature is None or self.any_temperature or temperature == 0
 
-    def key_of(self, model: Model | None, request: Request, wanted: Mapping[str, Any] | None = None) -> str | None:
+    def key_of(self, model: Answerer | None, request: Request, wanted: Mapping[str, Any] | None = None) -> str | None:
         """The key of a request to this model, or to whichever meets what is wanted; None when it has none."""
         return key_of(model, request, wanted)
 
@@ -130,7 +127,7 @@ class ModelCache:
         key: str,
         fetch: Fetch,
         *,
-        asked: tuple[Model | None, Request] | None = None,
+        asked: tuple[Answerer | None, Request] | None = None,
         tags: Sequence[str] = (),
         rater: Rater | None = None,
         patience_s: float | None = None,
@@ -162,7 +159,7 @@ class ModelCache:
 
     async def embed(
         self,
-        model: Model,
+        model: Answerer,
         texts: Sequence[str],
         params: dict[str, Any],
         fetch: Callable[[list[str]], Awaitable[Embeddings]],
@@ -199,7 +196,7 @@ class ModelCache:
         self,
         *,
         key: str | None = None,
-        model: Model | str | None = None,
+        model: Answerer | str | None = None,
         tenant: str | None = None,
         tag: str | None = None,
     ) -> int:

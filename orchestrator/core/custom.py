@@ -7,12 +7,9 @@ import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestrator.core.messages import ChatResponse, Chunk, Prompt, Reply, Request
-
-if TYPE_CHECKING:
-    from orchestrator.core.model import Model
 
 __all__ = ["ask", "ask_in_pieces", "behind", "behind_in_pieces", "is_running"]
 
@@ -22,7 +19,7 @@ _END = object()
 _running: ContextVar[object] = ContextVar("running", default=None)  # the model whose own code runs here
 
 
-def is_running(model: Model) -> bool:
+def is_running(model: object) -> bool:
     """True inside the model's own code, where its methods mean themselves and not the door."""
     return _running.get() is model
 
@@ -31,7 +28,7 @@ def behind(door: Method, own: Method) -> Method:
     """The method users call: the door; from inside the model's own code the plain one, so that super() works."""
 
     @functools.wraps(own)
-    async def generate_response(self: Model, prompt: Prompt, *args: Any, **params: Any) -> Any:
+    async def generate_response(self: object, prompt: Prompt, *args: Any, **params: Any) -> Any:
         if is_running(self):
             result = own(self, prompt, *args, **params)
             return await result if inspect.isawaitable(result) else result
@@ -44,7 +41,7 @@ def behind_in_pieces(door: Method, own: Method) -> Method:
     """The same for a method that yields pieces."""
 
     @functools.wraps(own)
-    def stream_response(self: Model, prompt: Prompt, *args: Any, **params: Any) -> Any:
+    def stream_response(self: object, prompt: Prompt, *args: Any, **params: Any) -> Any:
         if is_running(self):
             return own(self, prompt, *args, **params)
         return door(self, prompt, **_named(args), **params)
@@ -52,7 +49,7 @@ def behind_in_pieces(door: Method, own: Method) -> Method:
     return stream_response
 
 
-async def ask(model: Model, own: Method, request: Request) -> Reply:
+async def ask(model: object, own: Method, request: Request) -> Reply:
     """What the model's own method answers."""
     token = _running.set(model)
     try:
@@ -66,7 +63,7 @@ async def ask(model: Model, own: Method, request: Request) -> Reply:
         _running.reset(token)
 
 
-async def ask_in_pieces(model: Model, own: Method, request: Request) -> AsyncGenerator[Chunk, None]:
+async def ask_in_pieces(model: object, own: Method, request: Request) -> AsyncGenerator[Chunk, None]:
     """What the model's own method yields, with an end mark where it gives none."""
     token = _running.set(model)
     try:
@@ -87,7 +84,7 @@ async def ask_in_pieces(model: Model, own: Method, request: Request) -> AsyncGen
         yield Chunk(finish_reason="stop")
 
 
-async def _next(model: Model, pieces: Any) -> Any:
+async def _next(model: object, pieces: Any) -> Any:
     # step by step, because a generator's caller must not see this mark between its steps
     token = _running.set(model)
     try:

@@ -59,7 +59,7 @@ class Image:
             return cls(data=source, media_type=_media_type(source))
         if source.startswith("data:"):
             head, _, tail = source.partition(",")
-            return cls(data=base64.b64decode(tail), media_type=head[5:].partition(";")[0] or None)
+            return cls(data=_decoded(tail), media_type=head[5:].partition(";")[0] or None)
         return cls(url=source)
 
     @property
@@ -71,6 +71,13 @@ class Image:
     def as_url(self) -> str:
         """An address that carries the content, if there is content."""
         return self.url or f"data:{self.media_type or 'image/png'};base64,{self.base64}"
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except ValueError:
+        raise ValueError("the content of a data: URL is not base64") from None
 
 
 def _media_type(data: bytes) -> str:
@@ -111,14 +118,18 @@ class Message(NamedTuple):
         role: Any = "system" if spec.get("role") == "developer" else spec.get("role")
         if role not in _ROLES:
             raise TypeError(f"a message has a role among {', '.join(_ROLES)}, not {role!r}")
-        calls = tuple(_call_of(call) for call in spec.get("tool_calls") or ())
-        return cls(role, _content_of(spec.get("content")), calls, spec.get("tool_call_id"), spec.get("name"))
+        calls, call_id = spec.get("tool_calls") or (), spec.get("tool_call_id")
+        if not isinstance(calls, list | tuple):
+            raise TypeError(f"the tool_calls of a message are a list, not {type(calls).__name__}")
+        if not isinstance(call_id, str | None):
+            raise TypeError(f"the tool_call_id of a message is text, not {type(call_id).__name__}")
+        return cls(role, _content_of(spec.get("content")), tuple(map(_call_of, calls)), call_id, spec.get("name"))
 
 
-def _call_of(spec: ToolCall | Mapping[str, Any]) -> ToolCall:
+def _call_of(spec: Any) -> ToolCall:
     if isinstance(spec, ToolCall):
         return spec
-    function = spec.get("function", spec)
+    function = spec.get("function", spec) if isinstance(spec, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise TypeError("a tool call has a 'function' with 'name' and 'arguments'")
     return ToolCall.read(function["name"], function.get("arguments"), spec.get("id"))
@@ -139,7 +150,7 @@ def _part_of(part: Any) -> str | Image:
         return Image.of(part)
     if isinstance(part, Mapping):
         kind = part.get("type")
-        if kind in ("text", "input_text", "output_text") and "text" in part:
+        if kind in ("text", "input_text", "output_text") and isinstance(part.get("text"), str):
             return str(part["text"])
         url = part.get("image_url")
         url = url.get("url") if isinstance(url, Mapping) else url

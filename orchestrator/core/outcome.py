@@ -5,24 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 from orchestrator.core.clock import TICK_S
+from orchestrator.core.tries import Attempt
 from orchestrator.core.usage import UsageStats
 from orchestrator.errors import ConfigurationError, ProviderAPIError
 
 __all__ = ["Attempt", "Objective", "ObjectiveLike", "Outcome"]
 
 _NO_USAGE = UsageStats()
-
-
-class Attempt(NamedTuple):
-    """One try, as the caller sees it afterwards: who, what came of it, how long it took, what it cost."""
-
-    model_id: str
-    error_type: str | None
-    latency_s: float
-    cost_usd: float | None = None
 
 
 class Outcome:

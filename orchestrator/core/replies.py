@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -24,7 +24,8 @@ class Chunk(NamedTuple):
     The last one has a `finish_reason` and carries `usage` and `tool_calls` for the whole; `model_id` of the first and
     the last says who speaks, `raw_finish` is the provider's own word, `upstream_model` the provider's own name for the
     model. Where another model goes on with a broken stream, its first chunk and the last one name it in `resumed_by`.
-    `signature` is the provider's seal on the reasoning so far.
+    `signature` is the provider's seal on the reasoning so far, `redacted` a thought that it gives in cipher only;
+    `logprobs` are the likelihoods of this piece's tokens, as OpenAI's dialect tells them to who has asked for them.
     """
 
     text: str = ""
@@ -39,6 +40,8 @@ class Chunk(NamedTuple):
     response: ChatResponse | None = None
     resumed_by: str | None = None
     signature: str = ""
+    redacted: str = ""
+    logprobs: Mapping[str, Any] | None = None
 
     @classmethod
     def closing(cls, response: ChatResponse) -> Chunk:

@@ -268,7 +268,7 @@ def _unwanted(model: Model, wanted: Requirements) -> str | None:
     if missing:
         return f"lacks tag {min(missing)!r}"
     if wanted.custom_filter is not None and not wanted.custom_filter(model):
-        return "refused by custom_filter"
+        return str(getattr(wanted.custom_filter, "refusal", "refused by custom_filter"))  # a filter of ours has words
     return None
 
 

@@ -28,5 +28,14 @@ def sentence_of(error: ProviderAPIError) -> Sentence:
 
 
 def reason_of(error: ProviderAPIError) -> str:
-    """The class and the status; the text stays with the error, since it may repeat what was asked."""
+    """The class and the status, of what has no class its type; the text may repeat what was asked, and stays there.
+
+    >>> from orchestrator.errors import ServerError
+    >>> stray = ProviderAPIError("'a' failed with KeyError")
+    >>> stray.__cause__ = KeyError("a prompt")
+    >>> reason_of(ServerError("x", status=500)), reason_of(stray)
+    ('server (HTTP 500)', 'unknown (KeyError)')
+    """
+    if error.error_type == "unknown" and error.__cause__ is not None:
+        return f"unknown ({type(error.__cause__).__name__})"
     return error.error_type + (f" (HTTP {error.status})" if error.status else "")

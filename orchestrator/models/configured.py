@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.errors import ConfigurationError
-from orchestrator.models.model_map import ModelMap
+from orchestrator.models.budgets import Budgets
+from orchestrator.models.fleet import Fleet
 
 if TYPE_CHECKING:
-    from orchestrator.models.budgets import Budgets
     from orchestrator.models.configuring import Reloaded
-    from orchestrator.models.model_registry import ModelRegistry
     from orchestrator.settings import Settings
 
 __all__ = ["Configured"]
 
 
-class Configured(ModelMap):
-    """The part of a registry that comes from settings; `settings` are those it was made from, if it was."""
-
-    settings: Settings | None = None
+class Configured(Fleet):
+    """The part of a registry that comes from settings."""
 
     @classmethod
     def from_config(
@@ -42,8 +39,7 @@ class Configured(ModelMap):
         from orchestrator.settings import Settings, load_settings
 
         settings = config if isinstance(config, Settings) else load_settings(config, environ=environ)
-        made: Self = registry_of(cast("Any", cls), settings, **given)
-        return made
+        return registry_of(cls, settings, **given)
 
     @classmethod
     def from_env(cls, *, env_file: str | os.PathLike[str] | None = ".env", **given: Any) -> Self:
@@ -71,7 +67,7 @@ class Configured(ModelMap):
             if self.settings is None or not self.settings.sources:
                 raise ConfigurationError("this registry was not made from a file: give reload() the path of one")
             config = self.settings.sources[0]
-        return reconfigured(cast("ModelRegistry", self), load_settings(config, environ=environ))
+        return reconfigured(self, load_settings(config, environ=environ))
 
     def limit_tenant(self, tenant: str, **limits: float) -> None:
         """Bind what one tenant may spend (`day_usd`, `month_usd`, ...), beside the budgets there are.
@@ -86,15 +82,12 @@ class Configured(ModelMap):
 
     def limit_tenants(self, tenants: Mapping[str, Mapping[str, float]], *, by: object) -> None:
         """Bind what several tenants may spend, in the place of what was bound `by` the same before."""
-        if tenants or cast("ModelRegistry", self).budgets is not None:
+        if tenants or self.budgets is not None:
             self._kept_budgets().limit_tenants(tenants, by=by)
 
     def _kept_budgets(self) -> Budgets:
-        from orchestrator.models.budgets import Budgets
-        from orchestrator.models.money.purse import Spending
-
-        registry = cast("ModelRegistry", self)
-        if registry.budgets is None:
-            registry.budgets = Budgets.of({}, clock=registry.clock, accounts=registry.usage.accounts)
-            registry.settlement.spending = Spending(registry.budgets)
-        return registry.budgets
+        if self.budgets is None:
+            accounts = self.usage.accounts if self.sharing is None else self.sharing.accounts
+            self.engine.keep_to(Budgets.of({}, clock=self.clock, accounts=accounts))
+        assert self.budgets is not None
+        return self.budgets

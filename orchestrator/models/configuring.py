@@ -14,6 +14,7 @@ from orchestrator.core.outcome import Objective
 from orchestrator.errors import ConfigurationError
 from orchestrator.integrations.providers import model_from
 from orchestrator.models.budgets import Budgets
+from orchestrator.models.fleet import Fleet
 from orchestrator.models.health_monitor import ModelHealthMonitor
 from orchestrator.models.usage import UsageService
 from orchestrator.selectors import ModelSelector, selector_named
@@ -23,12 +24,11 @@ from orchestrator.settings.tree import Tree, unknown_key
 
 if TYPE_CHECKING:
     from orchestrator.models.journal import Journal
-    from orchestrator.models.model_registry import ModelRegistry
     from orchestrator.state.sharing import Sharing
 
 __all__ = ["LIMITS", "Reloaded", "check", "configure", "reconfigured", "registry_of"]
 
-R = TypeVar("R", bound="ModelRegistry")
+R = TypeVar("R", bound=Fleet)
 _Fits = Callable[[Any], bool]
 _LIMIT_KINDS: dict[str, tuple[_Fits, str]] = {
     "deadline_s": (lambda value: type(value) in (int, float) and value > 0, "seconds above 0"),
@@ -67,7 +67,7 @@ def registry_of(cls: type[R], settings: Settings, **given: Any) -> R:
     return registry
 
 
-def configure(registry: ModelRegistry, settings: Settings) -> Reloaded:
+def configure(registry: Fleet, settings: Settings) -> Reloaded:
     """Set up a registry that is there already: anew while nobody has used it, else as far as it goes in use."""
     if registry or registry.settlement.outcomes:
         return reconfigured(registry, settings)
@@ -76,7 +76,7 @@ def configure(registry: ModelRegistry, settings: Settings) -> Reloaded:
     return Reloaded(added=tuple(registry))
 
 
-def _fill(registry: ModelRegistry, settings: Settings) -> None:
+def _fill(registry: Fleet, settings: Settings) -> None:
     registry.provider_keys = dict(settings.keys)
     registry.register_models(_registered(settings))
     registry.settings = settings
@@ -177,7 +177,7 @@ def _cache(section: Tree) -> ModelCache | None:
     return made(ModelCache, wanted, "cache", also=LevelOptions.__annotations__, never=_OBJECTS)
 
 
-def reconfigured(registry: ModelRegistry, settings: Settings) -> Reloaded:
+def reconfigured(registry: Fleet, settings: Settings) -> Reloaded:
     """Bring the models and limits of a registry to new settings; models that are not from settings stay.
 
     Newcomers are there before anybody leaves, calls in flight finish, and a model whose description did not change

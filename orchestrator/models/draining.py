@@ -8,15 +8,12 @@ import signal
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from orchestrator.core.clock import Clock
 from orchestrator.errors import DrainingError
 
-if TYPE_CHECKING:
-    from orchestrator.models.model_registry import ModelRegistry
-
-__all__ = ["Gate", "drain_on_signal", "flush"]
+__all__ = ["Drainable", "Gate", "drain_on_signal", "flush"]
 
 _LOOK_EVERY_S = 0.05  # calls may end on other event loops, which have no way to wake this one
 
@@ -76,6 +73,13 @@ class Gate:
         return len(self._inside)
 
 
+class Drainable(Protocol):
+    """What goes down in order: a registry."""
+
+    async def drain(self, timeout_s: float) -> int:
+        """Take no new calls, and close when those under way are over; how many were cut off."""
+
+
 async def flush(parts: Iterable[Any]) -> None:
     """Have everything written that was only noted so far: whatever has a `flush`, plain or async."""
     for part in parts:
@@ -87,7 +91,7 @@ async def flush(parts: Iterable[Any]) -> None:
 
 @asynccontextmanager
 async def drain_on_signal(
-    registry: ModelRegistry,
+    registry: Drainable,
     *,
     timeout_s: float = 30.0,
     signals: Iterable[signal.Signals] = (signal.SIGTERM, signal.SIGINT),

@@ -122,6 +122,11 @@ class ModelHealthMonitor(PassiveHealth):
 
     # what an operator does by hand
 
+    @property
+    def drained(self) -> frozenset[str]:
+        """The models that are out by hand."""
+        return frozenset(self._drained)
+
     def drain(self, model_id: str) -> None:
         """Ask this model no more until it is restored, not even in an emergency; calls in flight end as they will."""
         model = self._named(model_id)
@@ -153,9 +158,13 @@ class ModelHealthMonitor(PassiveHealth):
 
     def forget(self, model_id: str) -> None:
         """The model left the registry."""
+        self.begin_anew(model_id)
+        self._drained.discard(model_id)
+
+    def begin_anew(self, model_id: str) -> None:
+        """Another model took its place: how the old one was says nothing, but who was drained by hand stays so."""
         for record in (self._circuits, self._checked_at, self._issues):
             record.pop(model_id, None)
-        self._drained.discard(model_id)
         self._network.suspects.pop(model_id, None)
 
     def _named(self, model_id: str) -> Model:

@@ -89,8 +89,12 @@ class ModelMap(MutableMapping[str, Model]):
         return self._models.items()
 
     def __contains__(self, key: object) -> bool:
+        if not isinstance(key, str):
+            return False
+        if key in self._models:
+            return True
         with suppress(AmbiguousModelError):
-            return isinstance(key, str) and (key in self._models or self._known_names().find(key) is not None)
+            return self._known_names().find(key) is not None
         return False
 
     @overload

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import random
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -22,19 +20,15 @@ from orchestrator.models.admission import Admission
 from orchestrator.models.budgets import Budgets
 from orchestrator.models.collectors import collector_subscriber
 from orchestrator.models.configured import Configured
-from orchestrator.models.draining import Gate, flush
+from orchestrator.models.dispatcher import Dispatcher
+from orchestrator.models.draining import flush
+from orchestrator.models.engine import Engine
 from orchestrator.models.health_monitor import HealthStatus, ModelHealthMonitor
-from orchestrator.models.money.purse import Spending
+from orchestrator.models.portal import portal
 from orchestrator.models.road.contexts import Categorise, Contexts, Embed
 from orchestrator.models.road.judging import Judge, judge_of
-from orchestrator.models.road.observing import Observer
-from orchestrator.models.road.recall import Recall
-from orchestrator.models.road.settlement import Settlement, Subscriber, Watcher
-from orchestrator.models.roster.choosing import Choosing, Roster
-from orchestrator.models.roster.eligibility import Eligibility
-from orchestrator.models.roster.pricing import price_of
+from orchestrator.models.road.wanting import split_wanted
 from orchestrator.models.roster.selection import Selection
-from orchestrator.models.service import ModelService, split_wanted
 from orchestrator.models.storage import ModelStore, store_at
 from orchestrator.models.usage import UsageService, UsageSummary
 from orchestrator.selectors import (
@@ -44,12 +38,12 @@ from orchestrator.selectors import (
     UCBModelSelector,
     selector_named,
 )
-from orchestrator.state.store import StateStore, share
 
 if TYPE_CHECKING:
     from orchestrator.core.cache import ModelCache
     from orchestrator.models.journal import Journal
     from orchestrator.state.sharing import Sharing
+    from orchestrator.state.store import StateStore
 
 __all__ = [
     "CostBasedSelector",
@@ -61,7 +55,6 @@ __all__ = [
     "UCBModelSelector",
     "default_registry",
 ]
-_log = logging.getLogger(__name__)
 
 
 class ModelRegistry(Configured):
@@ -84,8 +77,6 @@ class ModelRegistry(Configured):
     >>> registry["mine"].context_size, list(registry), registry[lambda m: "test" in m.tags]
     (8192, ['mine'], [<Model 'mine'>])
     """
-
-    sharing: Sharing | None = None  # what is shared with other processes
 
     def __init__(
         self,
@@ -120,54 +111,46 @@ class ModelRegistry(Configured):
         _one_of(selection_strategy=selection_strategy, model_selector=model_selector)
         _one_of(health_check_interval=health_check_interval, health_monitor=health_monitor)
         _one_of(cache_responses=cache_responses, cache=cache)
-        self.clock = clock
-        self._selector = selector_named(model_selector or selection_strategy or "ucb", objective=objective)
-        self.health = health_monitor or ModelHealthMonitor(health_check_interval or 300)
-        self.health.clock, self.health.models = clock, self.values
-        self.usage = usage_service if usage_service is not None else UsageService.default(clock)
-        self.admission = Admission(clock, limits=limits, max_queue=max_queue, wait_for_capacity=wait_for_capacity)
-        self.settlement = Settlement(self._selector, self.health, self.usage, clock, admission=self.admission)
-        self.budgets = None if budgets is None else Budgets.of(budgets, clock=clock, accounts=self.usage.accounts)
-        self.settlement.spending = None if self.budgets is None else Spending(self.budgets)
-        if metrics:
-            self.settlement.subscribe(collector_subscriber(metrics))
-        self.recall = Recall(_cache(clock) if cache_responses else cache, self.record_feedback, lambda: self._models)
-        self.service = ModelService(
-            self,
-            deadline_s=deadline_s,
-            max_attempts=max_attempts,
-            hedge=hedge,
-            resume=resume,
-            rng=random.Random(seed),
+        selector = selector_named(model_selector or selection_strategy or "ucb", objective=objective)
+        self.engine = Engine(
+            roster=self._roster,
+            selector=selector,
+            clock=clock,
+            health=health_monitor or ModelHealthMonitor(health_check_interval or 300),
+            admission=Admission(clock, limits=limits, max_queue=max_queue, wait_for_capacity=wait_for_capacity),
+            usage=usage_service if usage_service is not None else UsageService.default(clock),
+            contexts=Contexts(categorise=categorise, embed=self._embedder(embeddings), clock=clock),
+            judge=judge_of(judge, selector),
+            journal=None if journal is None else _journal(journal, clock),
+            cache=_cache(clock) if cache_responses else cache,
+            seed=seed,
         )
-        self.contexts = Contexts(categorise=categorise, embed=self._embedder(embeddings), clock=clock)
-        self.judge = judge_of(judge, self._selector)
-        self._make_ready(journal, seed, state)
+        self.service = Dispatcher(
+            self.engine, deadline_s=deadline_s, max_attempts=max_attempts, hedge=hedge, resume=resume
+        )
+        if budgets is not None:
+            self.engine.keep_to(Budgets.of(budgets, clock=clock, accounts=self.usage.accounts))
+        if metrics:
+            self.subscribe(collector_subscriber(metrics))
+        self.health.subscribe(lambda *_: self._changed())
+        self._background: list[asyncio.Task[None]] = []
+        if state is not None:
+            self.share(state)
         if storage_path is not None:
             self._restore(store_at(storage_path))
 
-    def _make_ready(
-        self,
-        journal: Journal | str | os.PathLike[str] | None,
-        seed: int | None,
-        state: str | StateStore | Sharing | None,
-    ) -> None:
-        """For choices, and for writing them down; nothing is under way yet."""
-        import numpy as np
+    def share(self, state: str | StateStore | Sharing) -> None:
+        """Share with other processes what is learnt, consumed, spent and seen failing, from before the first call on.
 
-        eligibility, rng = Eligibility(self._selector, self.health), np.random.default_rng(seed)
-        self.choices = Choosing(self._roster, self._selector, eligibility, self.settlement, rng)
-        self.journal = None if journal is None else _journal(journal, self.clock, self.contexts)
-        if self.journal is not None:
-            self.settlement.subscribe(self.journal)
-        self.health.subscribe(lambda *_: self._changed())
-        self.gate = Gate()
-        self._background: list[asyncio.Task[None]] = []
-        if state is not None:
-            share(self, state)
+        `state` is `redis://...`, `sqlite:///path`, or a `StateStore` or `Sharing` of your own.
+        """
+        from orchestrator.state.sharing import Sharing
 
-    def _roster(self) -> Roster:
-        return self._version, self._models  # in this order: a verdict may be too old, never too young
+        budgets = self.budgets
+        if self.sharing is not None and budgets is not None and budgets.accounts is self.sharing.accounts:
+            budgets.accounts = self.usage.accounts  # as they were: the place that is named last has them
+        self.sharing = state if isinstance(state, Sharing) else Sharing(state, clock=self.clock)
+        self.sharing.attach(self.engine, self)
 
     def _embedder(self, embeddings: str | Embed | None) -> Embed | None:
         """An async function that turns a text into a vector."""
@@ -179,26 +162,7 @@ class ModelRegistry(Configured):
 
         return embed
 
-    def _joined(self, model: Model, replaced: Model | None) -> None:
-        if model.cost is None or "cost" in model.info.discovered:
-            model.cost = price_of(model.info)
-        model._caller = self.service  # noqa: SLF001 - the registry and its models are one
-        if replaced is not None:
-            replaced._caller = None  # noqa: SLF001 - likewise
-            self.health.forget(model.id)
-        self.settlement.enroll(model)
-
-    def _left(self, model: Model) -> None:
-        model._caller = None  # noqa: SLF001 - likewise
-        self.settlement.retire(model.id)
-
     # the choice
-
-    @property
-    def selector(self) -> ModelSelector:
-        """The policy, with every registered model enrolled."""
-        self.settlement.introduce()
-        return self._selector
 
     def select(
         self, *, prompt: Prompt | None = None, objective: ObjectiveLike = None, explain: bool = False, **wanted: Any
@@ -213,8 +177,8 @@ class ModelRegistry(Configured):
         else:
             needs = self.service.needs_of(request := Request.of(prompt), wanted)
             policy = self.selector
-            context = self.contexts.of(request, features=policy.by_features) if policy.contextual else None
-        selection = self.choices.look(needs, Objective.of(objective), context)
+            context = self.engine.contexts.of(request, features=policy.by_features) if policy.contextual else None
+        selection = self.engine.choices.look(needs, Objective.of(objective), context)
         if explain:
             _ = selection.explanation
         return selection
@@ -232,7 +196,7 @@ class ModelRegistry(Configured):
 
     def choose_model(self, wanted: Requirements, objective: Objective | None = None) -> Model:
         """The model for these requirements, without an explanation."""
-        return self.choices.model(wanted, objective)
+        return self.engine.choices.model(wanted, objective)
 
     # the doors to the service
 
@@ -259,20 +223,17 @@ class ModelRegistry(Configured):
 
     def invoke_model(self, model_id: str, prompt: Prompt, **params: Any) -> ChatResponse:
         """The answer of one model, for code that cannot await."""
-        return self.service.invoke_model(model_id, prompt, **params)
+        return portal.run(lambda: self.invoke_model_async(model_id, prompt, **params))
 
     async def invoke_model_async(self, model_id: str, prompt: Prompt, **params: Any) -> ChatResponse:
         """The answer of one model."""
-        return await self.service.invoke_model_async(model_id, prompt, **params)
+        return await self.service.call(self.get_model(model_id), Request.of(prompt, **params))
 
     # what was learned
 
     def record_feedback(self, response_id: str, quality: float) -> bool:
         """Rate an answer from 0 to 1, also late or again; False when nothing changed or nobody remembers it."""
-        changed = self.settlement.rate(response_id, quality)
-        if self.journal is not None:
-            self.journal.rate(response_id, quality)
-        return changed
+        return self.engine.rate(response_id, quality)
 
     def get_usage_summary(self, model_id: str) -> UsageSummary:
         """Requests, tokens and USD of one model; false when it was never called."""
@@ -284,31 +245,6 @@ class ModelRegistry(Configured):
         if self.health.status_of(model).status == "unknown":
             await self.health.check(model)
         return self.health.status_of(model)
-
-    def subscribe(self, subscriber: Subscriber) -> None:
-        """Call `subscriber(model, outcome)` after every attempt."""
-        self.settlement.subscribe(subscriber)
-
-    def watch(self, watcher: Watcher) -> None:
-        """Call `watcher(model, request)` before every attempt, in the task that makes it."""
-        self.settlement.watch(watcher)
-
-    def observe(self, observer: Observer) -> None:
-        """Tell `observer` of every request: when it has come in, and when it is answered or has failed."""
-        if not self.service.observers:
-            self.settlement.subscribe(self.service.observers.settled)
-        self.service.observers.add(observer)
-
-    def unsubscribe(self, listener: Subscriber | Watcher | Observer) -> None:
-        """Tell this subscriber, watcher or observer nothing any more."""
-        self.settlement.unsubscribe(listener)  # type: ignore[arg-type]  # compared only: of another kind, it is not there
-        self.service.observers.remove(listener)  # type: ignore[arg-type]  # likewise
-        if not self.service.observers:
-            self.settlement.unsubscribe(self.service.observers.settled)
-
-    def watch_choices(self, watcher: Callable[[Selection], object]) -> None:
-        """Call `watcher(selection)` after every choice made for a request; it is on the request's path, so be quick."""
-        self.choices.watchers.append(watcher)
 
     # the life cycle
 
@@ -369,13 +305,11 @@ def _cache(clock: Clock) -> ModelCache:
     return ModelCache(clock=clock)
 
 
-def _journal(journal: Journal | str | os.PathLike[str], clock: Clock, contexts: Contexts) -> Journal:
+def _journal(journal: Journal | str | os.PathLike[str], clock: Clock) -> Journal:
     """The journal that is given, or one at this path."""
     from orchestrator.models.journal import Journal
 
-    kept = journal if isinstance(journal, Journal) else Journal(journal, clock=clock)
-    kept.contexts = contexts
-    return kept
+    return journal if isinstance(journal, Journal) else Journal(journal, clock=clock)
 
 
 def _one_of(**options: Any) -> None:

@@ -6,28 +6,31 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
 from orchestrator.errors import ConfigurationError
 from orchestrator.state.accounts import SharedAccounts
+from orchestrator.state.addresses import state_store_at
 from orchestrator.state.consumption import Consumption
+from orchestrator.state.drains import Drains
 from orchestrator.state.learning import Learning
 from orchestrator.state.outages import Outages
 from orchestrator.state.part import Part
 from orchestrator.state.rates import SharedRates
-from orchestrator.state.store import Delivery, Parcel, StateStore, StateUnavailableError, Sums, state_store_at
+from orchestrator.state.store import Delivery, Parcel, StateStore, StateUnavailableError, Sums
 
 if TYPE_CHECKING:
-    from orchestrator.models.model_registry import ModelRegistry
+    from orchestrator.models.engine import Engine
 
 __all__ = ["Sharing"]
 
 _log = logging.getLogger(__name__)
 _ROUNDING = 1e-12  # differences that are only rounding
 _GROWING, _HALF = ("pulls", "requests"), 0.5  # counts that never fall
+_BY_MODEL = ("arm", "drain")
 
 
 class Sharing:
@@ -60,15 +63,18 @@ class Sharing:
         self._pending: Parcel | None = None
         self._common: dict[str, dict[str, float]] = {}
 
-    def attach(self, registry: ModelRegistry) -> None:
-        """Share what this registry learns, sees failing and consumes."""
-        self._learning = Learning(registry.settlement, registry)
-        parts: list[Part] = [self._learning, self.accounts]
-        if registry.usage.keeper is None:  # else its ledger is where processes meet
-            parts.append(Consumption(registry.usage))
+    def attach(self, engine: Engine, models: Container[object]) -> None:
+        """Share what this engine learns of these models, sees failing, consumes and spends; it has made no call yet."""
+        self._learning = Learning(engine.settlement, models)
+        parts: list[Part] = [self._learning, self.accounts, Drains(engine.health, lambda: self.process)]
+        if engine.usage.keeper is None:  # else its ledger is where processes meet
+            parts.append(Consumption(engine.usage))
         self._parts = tuple(parts)
-        self._outages = Outages(registry.health, self._clock)
-        registry.admission.share_rates(self.rates.maker)
+        self._outages = Outages(engine.health, self._clock)
+        engine.admission.share_rates(self.rates.maker)
+        budgets = engine.budgets
+        if budgets is not None and budgets.accounts is engine.usage.accounts:  # else they have accounts of their own
+            budgets.accounts = self.accounts
 
     # rounds
 
@@ -185,7 +191,7 @@ class Sharing:
                 changes.setdefault(record.partition(":")[0], {})[record] = change
                 self._common[record] = dict(row)
         for part in self._parts:
-            if changes.get(part.kind) or part.kind == "arm":  # models may have come that others know
+            if changes.get(part.kind) or part.kind in _BY_MODEL:  # models may have come that others know
                 part.absorb(changes.get(part.kind, {}))
 
     def _leave_parent(self) -> None:

@@ -1,17 +1,12 @@
-"""The contract of a place where processes meet, and which one an address means."""
+"""The contract of a place where processes meet: what they bring, and what they take home."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from orchestrator.errors import ConfigurationError, OrchestratorError
-
-if TYPE_CHECKING:
-    from orchestrator.models.model_registry import ModelRegistry
-    from orchestrator.state.sharing import Sharing
+from orchestrator.errors import OrchestratorError
 
 __all__ = [
     "DRAWN_LIFE_S",
@@ -24,8 +19,6 @@ __all__ = [
     "StateUnavailableError",
     "Sums",
     "life_s",
-    "share",
-    "state_store_at",
 ]
 
 Sums = Mapping[str, Mapping[str, float]]
@@ -33,7 +26,8 @@ Sums = Mapping[str, Mapping[str, float]]
 
 DRAWN_LIFE_S = 30.0  # that a process is not heard of before the money it has drawn counts as free again
 _DAY_S = 86_400.0
-_LIVES_DAYS = {"arm": 90, "usage": 400, "money:total": 3650, "money": 62}  # without news; by the start of the name
+# without news, by the start of the name
+_LIVES_DAYS = {"arm": 90, "usage": 400, "drain": 3650, "money:total": 3650, "money": 62}
 
 
 class StateUnavailableError(OrchestratorError):
@@ -136,42 +130,3 @@ class StateStore(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections; they open again when they are used."""
-
-
-def state_store_at(place: str | StateStore) -> StateStore:
-    """The store at `redis://...` (also rediss, unix, valkey), `sqlite:///path`, `memory://`, or the one that is given.
-
-    >>> state_store_at("memory://").name
-    'memory'
-    >>> state_store_at("postgres://host")
-    Traceback (most recent call last):
-    orchestrator.errors.ConfigurationError: state 'postgres': give redis://host:port/db, sqlite:///path or memory://
-    """
-    if not isinstance(place, str):
-        return place
-    scheme, _, rest = place.partition("://")
-    if scheme == "memory":
-        from orchestrator.state.memory import MemoryState
-
-        return MemoryState()
-    if scheme == "sqlite" and rest:
-        from orchestrator.state.sqlite import SQLiteState
-
-        return SQLiteState(Path(rest.removeprefix("/") if rest.startswith("/") else rest).expanduser())
-    if scheme in ("redis", "rediss", "unix", "valkey", "valkeys"):
-        from orchestrator.state.redis import RedisState
-
-        return RedisState(place)
-    raise ConfigurationError(f"state {scheme!r}: give redis://host:port/db, sqlite:///path or memory://")
-
-
-def share(registry: ModelRegistry, place: str | StateStore | Sharing) -> None:
-    """Have a registry that has made no call yet share what it learns, consumes, spends and sees failing."""
-    from orchestrator.state.sharing import Sharing
-
-    sharing = place if isinstance(place, Sharing) else Sharing(place, clock=registry.clock)
-    budgets = registry.budgets
-    if budgets is not None and budgets.accounts is registry.usage.accounts:  # else they have accounts of their own
-        budgets.accounts = sharing.accounts
-    registry.sharing = sharing
-    sharing.attach(registry)

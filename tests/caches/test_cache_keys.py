@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from orchestrator.core.caching import keys
 from orchestrator.core.caching.keys import CALL_OPTIONS, IRRELEVANT, canonical, digest_of, key_of, label, pool_of
-from orchestrator.core.messages import Request
+from orchestrator.core.messages import Message, Request
+from orchestrator.core.tools import ToolCall
 
 MODEL = Echo()
 PNG = b"\x89PNG..."
@@ -77,6 +78,31 @@ def test_two_models_never_share_a_key(other):
     """Whoever might answer differently has entries of its own."""
     request = Request.of("Hello")
     assert key_of(MODEL, request) != key_of(other, request)
+
+
+TURN = {
+    "role": "system",
+    "content": "other words",
+    "tool_calls": (ToolCall("f", {}, "1"),),
+    "tool_call_id": "1",
+    "name": "somebody",
+    "thoughts": ({"type": "thinking", "thinking": "hm", "signature": "s"},),
+}
+
+
+@pytest.mark.parametrize("field", Message._fields)
+def test_every_field_of_a_turn_is_part_of_the_question(field):
+    """Whatever a turn gets one day is told apart, or this test asks for it."""
+    said = Message("user", "Hello")
+    keys = [key_of(MODEL, Request([], (turn,), {})) for turn in (said, said._replace(**{field: TURN[field]}))]
+    assert keys[0] != keys[1]
+
+
+def test_a_turn_without_thoughts_keeps_the_key_it_had_before_there_were_any():
+    """What is on disk is still found."""
+    turn = Message("user", "Hello", thoughts=())
+    assert key_of(MODEL, Request("Hello", (turn,), {})) == key_of(MODEL, Request.of("Hello"))
+    assert key_of(MODEL, Request.of("Hello")).rpartition(".")[2].startswith("fee67dffed1b6edf")
 
 
 def test_two_keys_of_one_account_never_share_an_entry():

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from orchestrator.core.model import Model
 from orchestrator.core.replies import Embeddings
 from orchestrator.core.usage import UsageStats
 from orchestrator.errors import CapacityError
@@ -50,18 +51,42 @@ async def test_tokens_a_minute_are_limited(registry, scripted, door):
     assert model.asked == 1
 
 
-async def test_tokens_of_embeddings_count_once_they_are_known(registry, scripted):
-    """Nothing is set aside for them, and all the same they are owed."""
+class Embedder(Model):
+    """Says what its texts came to; answers when it is let."""
 
-    class Embedder(scripted):
-        async def send_embeddings(self, texts, params):
-            return Embeddings([[1.0]], usage=UsageStats(prompt_tokens=150))
+    def __init__(self, tokens, gate=None, **facts):
+        super().__init__(**{"id": "a", "provider": "custom", **facts})
+        self.tokens, self.gate, self.asked = tokens, gate, 0
 
-    model = registry.register_model(Embedder("a", constraints={"max_tokens_per_minute": 100}))
+    async def send_embeddings(self, texts, params):
+        self.asked += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        return Embeddings([[1.0]] * len(texts), usage=UsageStats(prompt_tokens=self.tokens))
+
+
+async def test_tokens_of_embeddings_are_owed_where_they_were_more_than_expected(registry):
+    """What was set aside for them is settled to the real count."""
+    model = registry.register_model(Embedder(150, constraints={"max_tokens_per_minute": 100}))
     await model.embed(["a long text"])
     assert registry.admission.snapshot()[0].tokens_left == pytest.approx(-50)
     with pytest.raises(CapacityError):
         await model.embed(["another"])
+
+
+async def test_many_embeddings_at_once_stay_within_the_tokens(registry):
+    """An estimate of every text is set aside before the call leaves, as for any prompt; what was too much goes back."""
+    gate = asyncio.Event()
+    model = registry.register_model(Embedder(20, gate, constraints={"max_tokens_per_minute": 100}))
+    texts = ["four words of text " * 3] * 2  # 32 tokens, estimated
+    calls = [asyncio.create_task(model.embed(texts)) for _ in range(10)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    gate.set()
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    assert model.asked == 3
+    assert sum(isinstance(one, CapacityError) for one in found) == 7
+    assert registry.admission.snapshot()[0].tokens_left == pytest.approx(100 - 3 * 20)
 
 
 async def test_a_refused_call_does_not_use_up_the_other_limit(registry, scripted):

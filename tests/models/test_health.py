@@ -162,6 +162,13 @@ async def test_when_all_are_out_one_is_tried_all_the_same(registry, scripted):
     assert (await registry.generate_response("hi")).text.endswith("says hello")
 
 
+async def test_a_failure_without_a_class_goes_by_the_type_of_its_exception(registry, scripted):
+    """Never by its text, which may repeat the prompt."""
+    model = registry.register_model(scripted("a", [KeyError("a secret prompt")] * 3))
+    await ask(model, 3)
+    assert registry.health.status_of(model).issues == ["unknown (KeyError)"]
+
+
 async def test_a_model_that_is_out_is_not_chosen_while_another_is_in(registry, three):
     """Its reason is listed with the time of its return."""
     three[0].steps.extend([ServerError("x")] * 3)

@@ -28,6 +28,18 @@ async def test_a_drained_model_is_left_alone_even_in_an_emergency(registry, thre
     assert not registry.health.snapshot()[1].healthy
 
 
+async def test_a_model_in_another_s_place_is_drained_as_that_was(registry, three):
+    """New settings restore nobody; who leaves and comes again begins anew."""
+    registry.health.drain("a")
+    registry["a"] = registry["a"].info
+    assert registry.health.drained == {"a"}
+    info = registry["a"].info
+    del registry["a"]
+    assert registry.health.drained == set()
+    registry["a"] = info
+    assert registry.health.status_of(registry["a"]).status == "unknown"
+
+
 async def test_restoring_ends_an_outage_with_a_trial(registry, three):
     """The cool-down is over, the caution is not."""
     registry.health._of(three[0]).take_out(0.0, "server")

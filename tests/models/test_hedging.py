@@ -72,7 +72,7 @@ async def spoken(stream, clock, *steps_s):
 def saved(registry, hedges=1):
     """Let the share of calls that may be hedged have built up."""
     for _ in range(20 * hedges):
-        registry.service._hedges.earn()
+        registry.engine.hedges.earn()
 
 
 async def hedged(registry, pair, plan, **options):
@@ -214,9 +214,9 @@ async def test_without_being_asked_nobody_hedges(registry, pair):
 
 async def test_a_hedge_that_finds_no_place_costs_no_retry_and_no_hedge(registry, pair):
     """The second model is full and its last call failed: what was not sent is not counted."""
-    budget = registry.settlement.budgets.of("custom")
+    budget = registry.settlement.retry_budgets.of("custom")
     for model in pair:
-        registry.settlement.budgets._failing.add(model.id)
+        registry.settlement.retry_budgets._failing.add(model.id)
         model.info = model.info.model_copy(update={"constraints": ModelConstraints(max_concurrent_requests=1)})
     call, first, second = await hedged(registry, pair, 1.5)
     busy = asyncio.create_task(registry.invoke_model_async(second.id, "hi"))
@@ -225,7 +225,7 @@ async def test_a_hedge_that_finds_no_place_costs_no_retry_and_no_hedge(registry,
     retries = budget.retries
     await registry.clock.advance(1.2)
     assert (second.asked, budget.retries) == (1, retries)
-    assert registry.service._hedges.spend()
+    assert registry.engine.hedges.spend()
     await registry.clock.advance(9)
     assert (await call).model_id == first.id
     await busy

@@ -17,6 +17,7 @@ from orchestrator.errors import (
     UpstreamNotFoundError,
 )
 from orchestrator.models.model_registry import ModelRegistry
+from orchestrator.models.service import ModelService
 
 
 async def finished(call, clock):
@@ -125,7 +126,7 @@ async def test_every_door_leads_to_the_same_road(registry, three):
     """Model, registry and service: one count, one account."""
     await three[0].generate_response("hi")
     await registry.invoke_model_async("a", "hi")
-    await registry.service.invoke_model_async("a", "hi")
+    await ModelService(registry).invoke_model_async("a", "hi")
     assert (three[0].asked, three[0].metrics.calls) == (3, 3)
     assert registry.get_usage_summary("a").request_count == 3
 

@@ -60,15 +60,23 @@ async def test_a_rating_for_a_model_that_left_is_harmless(registry, three):
 
 
 def test_memory_of_answers_is_bounded_by_count_and_age(fake_clock):
-    """The oldest are forgotten first."""
-    ratings = Ratings(fake_clock, max_count=3, max_age_s=100)
-    for i in range(5):
+    """The oldest are forgotten first; the last two always are known."""
+    ratings = Ratings(fake_clock, least_count=2, max_age_s=100)
+    for i in range(7):
         ratings.expect(f"r{i}", "m", assumed=1.0)
     assert len(ratings) == 3
-    assert ratings.take("r1", 0.5) is None
-    assert ratings.take("r2", 0.5) == ("m", 1.0, None)
-    fake_clock.jump(101)
-    for i in range(5, 8):
-        ratings.expect(f"r{i}", "m", assumed=1.0)
     assert ratings.take("r3", 0.5) is None
+    assert ratings.take("r4", 0.5) == ("m", 1.0, None)
+    fake_clock.jump(99)
     assert ratings.take("r5", 0.5) == ("m", 1.0, None)
+    fake_clock.jump(101)
+    assert ratings.take("r6", 0.5) is None
+
+
+def test_answers_that_are_alike_are_remembered_apart(fake_clock):
+    """They share what is known of them until one is rated."""
+    ratings = Ratings(fake_clock)
+    for i in range(3):
+        ratings.expect(f"r{i}", "m", assumed=1.0)
+    assert ratings.take("r1", 0.5) == ("m", 1.0, None)
+    assert [ratings.take(f"r{i}", 0.2) for i in range(3)] == [("m", 1.0, None), ("m", 0.5, None), ("m", 1.0, None)]

@@ -138,7 +138,7 @@ async def test_a_lone_model_is_retried_three_times_and_then_only_now_and_then(re
 async def test_answers_earn_retries_back(registry, scripted):
     """Ten answers make one retry; a retry that was answered costs nothing."""
     model = registry.register_model(scripted("a"))
-    budget = registry.settlement.budgets.of("custom")
+    budget = registry.settlement.retry_budgets.of("custom")
     for _ in range(3):
         budget.spend()
     for _ in range(10):
@@ -157,6 +157,6 @@ async def test_a_removed_model_is_forgotten(registry, scripted):
         await model.generate_response("hi", max_attempts=1)
     registry.unregister_model("a")
     fresh = registry.register_model(scripted("a"))
-    budgets = registry.settlement.budgets
+    budgets = registry.settlement.retry_budgets
     assert budgets.allow(fresh)
     assert budgets.of("custom").retries == 3

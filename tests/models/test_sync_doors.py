@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -10,6 +11,7 @@ from orchestrator.api.models import Models
 from orchestrator.errors import ModelNotFoundError, ServerError
 from orchestrator.models.model_registry import ModelRegistry
 from orchestrator.models.portal import Portal, portal
+from orchestrator.models.service import ModelService
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def registry(scripted, streaming):
 def test_from_a_script(registry):
     """No event loop anywhere: model, registry, service and facade answer alike."""
     models = Models(registry)
-    doors = [registry["a"], lambda p: registry.invoke_model("a", p), lambda p: registry.service("a", p)]
+    doors = [registry["a"], lambda p: registry.invoke_model("a", p), partial(ModelService(registry), "a")]
     for door in (*doors, lambda p: models("a", p), models.instance("a")):
         assert door("hi").text == "a says hello"
     assert registry.get_usage_summary("a").request_count == 5

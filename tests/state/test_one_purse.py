@@ -96,6 +96,17 @@ async def test_an_empty_account_is_not_asked_again_at_once(store, clock):
     assert registry.budgets.accounts.reserve([Hold("other", 1.0)], 0.5) is None
 
 
+async def test_a_tenant_that_is_bound_later_is_bound_in_all_processes(store, clock):
+    """The first limit of a registry may come when it has long been sharing: with a tenant of the gateway, say."""
+    first, second = (member(store, clock) for _ in range(2))
+    for one in (first, second):
+        one.limit_tenant("acme", day_usd=1.0)
+    first.budgets.reserve("a", 0.8, tenant="acme").settle(0.8)
+    await rounds(first, second)
+    with pytest.raises(BudgetExceededError):
+        second.budgets.reserve("a", 0.3, tenant="acme")
+
+
 async def test_without_the_store_a_process_goes_by_what_it_knows_and_books_it_later(store, clock):
     """What all had spent counts, and nothing is lost or booked twice."""
     first, second = (member(store, clock, budgets={"day_usd": 1.0}) for _ in range(2))

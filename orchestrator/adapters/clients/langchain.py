@@ -13,6 +13,7 @@ from orchestrator.core.usage import UsageStats
 from orchestrator.errors import StreamTruncatedError
 from orchestrator.integrations.dialects.finish import finish_reason
 from orchestrator.integrations.dialects.openai_chat import OpenAIChat
+from orchestrator.integrations.dialects.wishes import renamed
 
 __all__ = ["LangChainModel"]
 
@@ -72,7 +73,7 @@ def _turns(request: Request) -> list[dict[str, Any]]:
 
 def _params(request: Request) -> dict[str, Any]:
     form = _OPENAI.encode(request, "", stream=False).get("response_format")
-    return {**request.params, **({} if form is None else {"response_format": form})}
+    return {**renamed(request.params, {}), **({} if form is None else {"response_format": form})}
 
 
 def _ended(whole: Any) -> Reply:

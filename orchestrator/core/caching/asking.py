@@ -20,8 +20,8 @@ from orchestrator.core.replies import Rater
 from orchestrator.errors import ProviderTimeoutError
 
 if TYPE_CHECKING:
+    from orchestrator.core.caching.keys import Answerer
     from orchestrator.core.caching.semantic import Meaning, SemanticIndex
-    from orchestrator.core.model import Model
 
 __all__ = ["Asking", "Fetch", "Open"]
 
@@ -46,7 +46,7 @@ class Asking:
         key: str,
         fetch: Fetch,
         *,
-        asked: tuple[Model | None, Request] | None,
+        asked: tuple[Answerer | None, Request] | None,
         tags: Sequence[str],
         rater: Rater | None,
         patience_s: float | None,
@@ -118,7 +118,7 @@ class Asking:
         index: SemanticIndex,
         key: str,
         fetch: Fetch,
-        asked: tuple[Model | None, Request],
+        asked: tuple[Answerer | None, Request],
         rater: Rater | None,
     ) -> Fetch:
         """A fetch that first looks for an answer to the same question in other words."""

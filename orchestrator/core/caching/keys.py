@@ -8,19 +8,21 @@ from collections.abc import Set as AbstractSet
 from enum import Enum
 from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.core.messages import Image, Request
+from orchestrator.core.messages import Image, Message, Request
 
 if TYPE_CHECKING:
-    from orchestrator.core.model import Model
+    from orchestrator.core.info import ModelInfo
 
 __all__ = [
     "ANY_MODEL",
     "CALL_OPTIONS",
     "IRRELEVANT",
     "SCHEMA",
+    "Answerer",
     "canonical",
     "digest_of",
     "identity",
@@ -53,7 +55,22 @@ IRRELEVANT = CALL_OPTIONS | {
 """The only parameters left out of a key: none of them can change an answer. Whatever is new counts as relevant."""
 
 _ANYONE = "0" * 16
+_without_thoughts = attrgetter(*(name for name in Message._fields if name != "thoughts"))
 ANY_MODEL = "*"
+
+
+class Answerer(Protocol):
+    """Who answers, as far as an answer depends on it: a model."""
+
+    info: ModelInfo
+
+    @property
+    def id(self) -> str:
+        """Its name in the registry."""
+
+    @property
+    def key_id(self) -> str:
+        """Which key pays, without the key."""
 
 
 @lru_cache(maxsize=8192)
@@ -68,7 +85,7 @@ def label(name: str | None) -> str:
     return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def key_of(model: Model | None, request: Request, wanted: Mapping[str, Any] | None = None) -> str | None:
+def key_of(model: Answerer | None, request: Request, wanted: Mapping[str, Any] | None = None) -> str | None:
     """`model.tenant.digest`, or None when some part of the request has no canonical form, and so cannot be told apart.
 
     Without a model the key stands for "whichever model meets what is wanted"; `wanted` should then hold the
@@ -80,7 +97,7 @@ def key_of(model: Model | None, request: Request, wanted: Mapping[str, Any] | No
             SCHEMA,
             ANY_MODEL if model is None else identity(model),
             tenant,
-            [list(turn if turn.thoughts else turn[:-1]) for turn in request.messages],
+            [list(turn if turn.thoughts else _without_thoughts(turn)) for turn in request.messages],
             relevant(request.params),
             list(map(list, request.tools)),
             request.tool_choice,
@@ -93,7 +110,7 @@ def key_of(model: Model | None, request: Request, wanted: Mapping[str, Any] | No
     return f"{label(ANY_MODEL if model is None else model.id)}.{label(tenant)}.{digest}"
 
 
-def pool_of(models: Iterable[Model]) -> str | None:
+def pool_of(models: Iterable[Answerer]) -> str | None:
     """The hash of all who might answer: part of what is wanted, where "any model" of one pool is asked.
 
     It changes with every model that comes, goes, moves or gets another version or key.
@@ -101,7 +118,7 @@ def pool_of(models: Iterable[Model]) -> str | None:
     return digest_of(sorted(map(digest_of, map(identity, models)), key=str))
 
 
-def identity(model: Model) -> list[Any]:
+def identity(model: Answerer) -> list[Any]:
     """Who answers: provider, address, name, version, and which key pays, without the key."""
     info = model.info
     base_url = getattr(model, "base_url", None) or info.base_url

@@ -7,15 +7,12 @@ import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.core.caching.figures import LevelStatistics
-from orchestrator.core.caching.keys import key_of
+from orchestrator.core.caching.keys import Answerer, key_of
 from orchestrator.core.caching.settings import amount, count
 from orchestrator.core.messages import ChatResponse, Message, Request
-
-if TYPE_CHECKING:
-    from orchestrator.core.model import Model
 
 __all__ = ["Meaning", "SemanticIndex"]
 
@@ -68,7 +65,7 @@ class SemanticIndex:
         self._max_size = count("max_size", max_size, least=1, most=10**6)
         self._scopes: OrderedDict[str, _Scope] = OrderedDict()
 
-    async def meaning(self, model: Model | None, request: Request) -> Meaning | None:
+    async def meaning(self, model: Answerer | None, request: Request) -> Meaning | None:
         """What a request means, if its last turn is the user's and plain text, and the embedder is up."""
         last = request.messages[-1]
         if last.role != "user" or not isinstance(last.content, str):

@@ -7,21 +7,18 @@ import json
 import random
 from array import array
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestrator.core.caching.ageing import Ageing
 from orchestrator.core.caching.entries import VALUE, VECTOR, Entry, pack
 from orchestrator.core.caching.figures import Ledger
 from orchestrator.core.caching.flights import Flights
-from orchestrator.core.caching.keys import SCHEMA, digest_of, identity, label, relevant
+from orchestrator.core.caching.keys import SCHEMA, Answerer, digest_of, identity, label, relevant
 from orchestrator.core.caching.levels import Levels
 from orchestrator.core.clock import Clock
 from orchestrator.core.messages import Embeddings
 from orchestrator.core.usage import UsageStats
 from orchestrator.errors import MalformedResponseError
-
-if TYPE_CHECKING:
-    from orchestrator.core.model import Model
 
 __all__ = ["Shelf"]
 
@@ -97,7 +94,7 @@ class Shelf:
     # vectors: one entry a text
 
     async def vectors(
-        self, model: Model, texts: Sequence[str], params: dict[str, Any], fetch: FetchVectors, *, tenant: str | None
+        self, model: Answerer, texts: Sequence[str], params: dict[str, Any], fetch: FetchVectors, *, tenant: str | None
     ) -> Embeddings:
         """A vector for each text in order; only texts that are new are asked for, each once."""
         keys = [_vector_key(model, text, params, tenant) for text in texts]
@@ -136,7 +133,7 @@ class Shelf:
         return Embeddings(landed.value, usage=free, model_id=landed.value.model_id)
 
 
-def _vector_key(model: Model, text: str, params: dict[str, Any], tenant: str | None) -> str | None:
+def _vector_key(model: Answerer, text: str, params: dict[str, Any], tenant: str | None) -> str | None:
     digest = digest_of([SCHEMA, "vector", identity(model), tenant, text, relevant(params)])
     return digest and f"{label(model.id)}.{label(tenant)}.{digest}"
 

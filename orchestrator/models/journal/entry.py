@@ -165,4 +165,4 @@ def _finite(number: float) -> float | None:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, separators=(",", ":"))  # in ASCII: half a character, which JSON can hold, SQLite refuses

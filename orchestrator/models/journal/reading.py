@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator.errors import ConfigurationError
 from orchestrator.models.journal.entry import COLUMNS, Entry
-from orchestrator.models.journal.file import VERSION
+from orchestrator.models.journal.file import JournalFile
 
 __all__ = ["entries_of_request", "read_entries"]
 
@@ -54,9 +54,9 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(f"{place.as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)) as file:
             found = file.execute("PRAGMA user_version").fetchone()[0]
-            if found != VERSION:
+            if found != JournalFile.version:
                 raise ConfigurationError(
-                    f"{str(place)!r} is no journal of version {VERSION} ({found}): give another file"
+                    f"{str(place)!r} is no journal of version {JournalFile.version} ({found}): give another file"
                 )
             yield file
     except (sqlite3.Error, ValueError) as error:

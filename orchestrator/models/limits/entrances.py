@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.info import ModelConstraints
 from orchestrator.core.messages import Request
@@ -17,7 +17,6 @@ from orchestrator.models.limits.waiting import WaitingRoom
 if TYPE_CHECKING:
     from orchestrator.errors import ProviderAPIError
     from orchestrator.integrations.rate_headers import Allowances
-    from orchestrator.models.limits.tickets import Ticket
 
 __all__ = ["FREE", "Bounds", "Entrance", "Permit", "RatesMaker"]
 
@@ -113,7 +112,7 @@ class Entrance:
         self.own = own
         self.account = account
         self.bounds = (own,) if account is None else (own, account)
-        self.room: WaitingRoom[Ticket] = WaitingRoom(most_waiting)
+        self.room: WaitingRoom[Any] = WaitingRoom(most_waiting)  # of tickets, which know their entrances
         self.opens_at = 0.0  # the moment until which the model asked to be left alone
         self.usual_output = 0.0  # tokens of an answer, as measured
 

@@ -71,7 +71,7 @@ class Queues:
         queues = deque(entrances)
         while queues:
             entrance = queues.popleft()
-            ticket = entrance.room.first()
+            ticket: Ticket | None = entrance.room.first()
             if ticket is None:
                 self.busy.pop(entrance, None)
             elif ticket.loop.is_closed():  # nobody is there any more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,12 +39,21 @@ class Purse:
 
     def narrowed(self, wanted: Requirements) -> Requirements:
         """The requirements, and that the model can be paid for."""
-        others = wanted.custom_filter
+        return replace(wanted, custom_filter=_Affordable(self, wanted.custom_filter))
 
-        def affordable(model: Model) -> bool:
-            return (others is None or others(model)) and self.refusal(model) is None
 
-        return replace(wanted, custom_filter=affordable)
+class _Affordable:
+    """True of a model that passes the caller's own filter, if there is one, and can be paid for."""
+
+    __slots__ = ("_others", "_purse", "refusal")
+
+    def __init__(self, purse: Purse, others: Callable[[Model], bool] | None) -> None:
+        self._purse = purse
+        self._others = others
+        self.refusal = f"{'refused by custom_filter, or ' if others else ''}more than is left of the budget"
+
+    def __call__(self, model: Model) -> bool:
+        return (self._others is None or self._others(model)) and self._purse.refusal(model) is None
 
 
 class Spending:

@@ -4,57 +4,51 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestrator.core.attempt import attempt, called_off, response_of
-from orchestrator.core.messages import ChatResponse, Embeddings, Message, Reply, Request
+from orchestrator.core.messages import ChatResponse, Embeddings, Reply, Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Outcome
 from orchestrator.core.usage import UsageStats
 from orchestrator.models.road.hedging import Leg, Race
 from orchestrator.models.road.route import Route
 
-if TYPE_CHECKING:
-    from orchestrator.models.model_registry import ModelRegistry
-
 __all__ = ["answer", "embeddings", "pause"]
 
 
-async def answer(registry: ModelRegistry, request: Request, route: Route) -> ChatResponse:
+async def answer(route: Route) -> ChatResponse:
     """The answer of the first model that gives one; raises the last error when none does."""
-    with registry.gate, route.seats:
+    engine, request = route.engine, route.request
+    with engine.gate, route.seats:
         while True:
             model = route.next_model()
             if route.error is not None:
-                await pause(registry, route)
+                await pause(route)
             if route.full:
                 model = await route.place()
             after_s = route.hedge_after_s(model, streamed=False)
             if after_s is None:
-                reply, outcome = await _ask(registry, route, model, route.request_for(model, request))
+                reply, outcome = await _ask(route, model, route.request_for(model, request))
             else:
-                model, reply, outcome = await _hedged(registry, model, request, route, after_s)
+                model, reply, outcome = await _hedged(route, model, after_s)
             if reply is not None:
-                attempts, rater = route.attempts_and(outcome), registry.record_feedback
+                attempts, rater = route.attempts_and(outcome), engine.rate
                 return response_of(model, reply, outcome, attempts=attempts, rater=rater)
             route.failed(model, outcome)
 
 
-async def embeddings(
-    registry: ModelRegistry, model: Model, texts: Sequence[str], params: dict[str, Any], route: Route, *, asked: Request
-) -> Embeddings:
-    """The vectors of this very model: those of another one would mean something else; `asked` says who pays."""
-    words = tuple(Message("user", text) for text in texts)
-    request = Request(list(texts), words, {}, tenant=asked.tenant, usage_tags=asked.usage_tags)
-    with registry.gate, route.seats:
+async def embeddings(route: Route, model: Model, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
+    """The vectors of this very model: those of another one would mean something else."""
+    with route.engine.gate, route.seats:
         while True:
             route.next_model()
             if route.error is not None:
-                await pause(registry, route)
+                await pause(route)
             if route.full:
                 await route.place()
             vectors, outcome = await _ask(
-                registry, route, model, request, send=lambda: model.send_embeddings(texts, dict(params))
+                route, model, route.request, send=lambda: model.send_embeddings(texts, dict(params))
             )
             if vectors is not None:
                 found: Embeddings = vectors
@@ -63,15 +57,14 @@ async def embeddings(
             route.failed(model, outcome)
 
 
-async def pause(registry: ModelRegistry, route: Route) -> None:
+async def pause(route: Route) -> None:
     """Wait before a further attempt as long as the route says; none is made once the registry was drained."""
     if route.wait_s:
-        await registry.clock.sleep(route.wait_s)
-    registry.gate.check()
+        await route.engine.clock.sleep(route.wait_s)
+    route.engine.gate.check()
 
 
 async def _ask(
-    registry: ModelRegistry,
     route: Route,
     model: Model,
     request: Request,
@@ -80,7 +73,7 @@ async def _ask(
     race: Race[Reply] | None = None,
 ) -> tuple[Any, Outcome]:
     """One attempt, from its beginning to its account."""
-    settlement, clock = registry.settlement, registry.clock
+    settlement, clock = route.engine.settlement, route.engine.clock
     route.reserved(settlement.begin(model, request))
     permit = route.seats.begun(model)
     started = clock.monotonic()
@@ -99,17 +92,14 @@ async def _ask(
     return reply, outcome
 
 
-async def _hedged(
-    registry: ModelRegistry, first: Model, request: Request, route: Route, after_s: float
-) -> tuple[Model, Reply | None, Outcome]:
+async def _hedged(route: Route, first: Model, after_s: float) -> tuple[Model, Reply | None, Outcome]:
     """The answer of the first model, or of the next best where that one takes too long."""
 
     async def leg(model: Model, race: Race[Reply]) -> Leg[Reply]:
-        asked = route.request_for(model, request)
-        return Leg(model, *await _ask(registry, route, model, asked, race=race))
+        return Leg(model, *await _ask(route, model, route.request_for(model, route.request), race=race))
 
     race = Race(leg)
-    *failed, last = await race.run(first, route.hedge_model, after_s=after_s, clock=registry.clock)
+    *failed, last = await race.run(first, route.hedge_model, after_s=after_s, clock=route.engine.clock)
     route.raced(failed, race)
     assert last.outcome is not None
     return last.model, last.result, last.outcome

@@ -11,7 +11,7 @@ from orchestrator.core.requirements import Requirements
 
 if TYPE_CHECKING:
     from orchestrator.core.model import Model
-    from orchestrator.models.model_registry import ModelRegistry
+    from orchestrator.models.roster.choosing import Choosing
     from orchestrator.models.roster.selection import Selection
     from orchestrator.selectors.context import Context
 
@@ -23,26 +23,26 @@ _serial = count(1)
 class Deciding:
     """Chooses for one request, for policies that look at it and for journals that keep what was chosen.
 
-    Where there is neither, the registry chooses without it. `number` tells the requests of one process apart; `context`
+    Where there is neither, the choice is made without it. `number` tells the requests of one process apart; `context`
     is None for policies that do not look at requests. Outcomes carry it (`decided`), so that whoever learns from them
     knows what was known.
     """
 
-    __slots__ = ("_made", "_objective", "_registry", "context", "number", "request")
+    __slots__ = ("_choices", "_made", "_objective", "context", "number", "request")
 
-    def __init__(self, registry: ModelRegistry, request: Request, objective: Objective | None) -> None:
+    def __init__(
+        self, choices: Choosing, request: Request, objective: Objective | None, context: Context | None
+    ) -> None:
         self.request = request
-        self.context: Context | None = None
-        if (selector := registry.settlement.selector).contextual:
-            self.context = registry.contexts.of(request, features=selector.by_features)
+        self.context = context
         self.number = next(_serial)
-        self._registry = registry
+        self._choices = choices
         self._objective = objective
         self._made: dict[str, Selection] = {}
 
     def __call__(self, wanted: Requirements) -> Model:
         """The model for these requirements."""
-        selection = self._registry.choices.decide(wanted, self._objective, self.context)
+        selection = self._choices.decide(wanted, self._objective, self.context)
         model = selection.model
         self._made[model.id] = selection
         return model

@@ -1,4 +1,4 @@
-"""The cascade on the road: an answer is judged, and where it does not stand, a dearer model is asked."""
+"""How good an answer is, in the words of whoever can tell: what makes a cascade go on to a dearer model, or not."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import asyncio
 import inspect
 import logging
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from orchestrator.core.clock import Clock
-from orchestrator.core.messages import ChatResponse, Chunk, Prompt, Request
-from orchestrator.errors import ConfigurationError, OrchestratorError
-from orchestrator.models.road.calling import answer
+from orchestrator.core.messages import ChatResponse, Prompt, Request
+from orchestrator.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from orchestrator.models.model_registry import ModelRegistry
-    from orchestrator.models.road.route import Route
     from orchestrator.selectors.slate import Slate
 
-__all__ = ["Judge", "Rungs", "Verdict", "climb", "judge_of", "whole"]
+__all__ = ["Judge", "Rungs", "Verdict", "judge_of"]
 
 Verdict = float | bool
 _log = logging.getLogger(__name__)
@@ -87,48 +84,3 @@ def judge_of(judge: Judge | Callable[..., Any] | None, selector: object) -> Judg
             "take selection_strategy='cascade', or rate answers with response.rate(quality)"
         )
     return judge if isinstance(judge, Judge) else Judge(judge)
-
-
-async def climb(registry: ModelRegistry, request: Request, route: Route, judge: Judge) -> ChatResponse:
-    """The first answer that the judge lets stand, else the best there was.
-
-    Each verdict is the rating of its answer. A rung that fails, or that limits forbid, leaves the answer from below.
-    """
-    best, best_verdict = await answer(registry, request, route), 0.0
-    latest: ChatResponse | None = best
-    failed = frozenset[str]()
-    while True:
-        if latest is not None:
-            verdict = await judge.verdict(request, latest, registry.clock)
-            if verdict is None:
-                return latest
-            latest.rate(verdict)
-            if verdict >= best_verdict:
-                best, best_verdict = latest, verdict
-            route.fell_short(latest)
-        rung = _above(registry, route, best, best_verdict, without=failed)
-        if rung is None or not route.climb(rung):
-            return best if best is latest else best.with_attempts(route.attempts)
-        try:
-            latest = await answer(registry, request, route)
-        except OrchestratorError:
-            latest, failed = None, failed | {rung}
-
-
-def _above(
-    registry: ModelRegistry, route: Route, response: ChatResponse, verdict: float, *, without: frozenset[str]
-) -> str | None:
-    """The next rung among those that fit this request and have not failed it."""
-    model_id, selector = response.model_id, registry.selector
-    assert model_id is not None
-    assert isinstance(selector, Rungs)
-    fit = [one for one in registry.choices.candidates(route.open_needs) if one not in without]
-    return selector.next_rung(selector.slate(tuple(dict.fromkeys((model_id, *fit)))), model_id, verdict=verdict)
-
-
-async def whole(answered: Callable[[], Awaitable[ChatResponse]]) -> AsyncGenerator[Chunk, None]:
-    """A judged answer as a stream: it cannot be taken back once it was shown, so it comes whole, when it stands."""
-    response = await answered()
-    if response.text or response.reasoning:
-        yield Chunk(response.text, response.reasoning, model_id=response.model_id)
-    yield Chunk.closing(response)

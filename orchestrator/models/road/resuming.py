@@ -24,13 +24,13 @@ _GO_ON = (
 )
 
 
-def may_resume(route: Route, request: Request, outcome: Outcome) -> bool:
+def may_resume(route: Route, outcome: Outcome) -> bool:
     """True when the caller has asked for it and a text can be gone on with.
 
     Half a JSON document cannot: models begin it anew. Half a tool call is never shown, so nothing of it is resumed.
     """
     error = outcome.error
-    if not route.resume or error is None or not error.text_so_far or request.wants_json:
+    if not route.resume or error is None or not error.text_so_far or route.request.wants_json:
         return False
     return error.conduct.elsewhere and route.may_go_on()
 

@@ -1,13 +1,11 @@
-"""One request's way through the models: who was tried, and how much time and how many attempts are left."""
+"""One request's way through the models: who is asked next, and what was tried."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.clock import Clock
 from orchestrator.core.messages import STATE_PARAMS, ChatResponse, Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Attempt, Outcome
@@ -19,113 +17,96 @@ from orchestrator.errors import (
     ProviderAPIError,
     ProviderTimeoutError,
 )
+from orchestrator.models.limits.seats import Seats
+from orchestrator.models.money.purse import Purse
+from orchestrator.models.road.leeway import Leeway
 from orchestrator.models.road.retrying import pause_s, was_told
 
 if TYPE_CHECKING:
-    from orchestrator.models.health_monitor import ModelHealthMonitor
-    from orchestrator.models.limits.seats import Seats
-    from orchestrator.models.money.purse import Purse
+    from orchestrator.models.engine import Engine
     from orchestrator.models.road.deciding import Deciding
-    from orchestrator.models.road.hedging import Hedges, Leg, Race
+    from orchestrator.models.road.hedging import Leg, Race
+    from orchestrator.models.road.question import Question
     from orchestrator.models.road.retry_budget import RetryBudgets
     from orchestrator.models.roster.selection import Selection
 
 __all__ = ["Route"]
 
-_ROOM = 1.25  # times what a model usually takes, to be sure that it can
-_AMPLE_S = 10.0  # for one attempt: from here on nobody looks how long the model usually takes
 
-
-class Route:
+class Route(Leeway):
     """Names the next model to try until one answers, the attempts are used up or the deadline is reached.
 
     `choose` picks among the models that meet the requirements, and every failed model is left out of the next
     choice. Where there is only one, `only` or the only one that fits, its passing failures are retried after a pause.
-    Whatever follows the first attempt is within the retry budgets. With `hedges`, a slow first attempt may get company.
+    Of several that have all failed, those that have said when to come again are waited for.
+    Whatever follows the first attempt is within the retry budgets. With `hedge`, a slow first attempt may get company.
     """
 
     __slots__ = (
         "_bound",
-        "_budgets",
         "_choose",
-        "_clock",
-        "_deadline_s",
         "_deciding",
         "_failed",
-        "_health",
         "_hedges",
-        "_left",
         "_only",
         "_pool",
-        "_population",
         "_purse",
-        "_request",
-        "_rng",
+        "_returns",
+        "_told",
         "_unpaid",
         "attempts",
-        "ends_at",
+        "engine",
         "error",
         "full",
+        "request",
         "resume",
         "seats",
-        "strict",
         "wait_s",
         "wanted",
     )
 
     def __init__(
         self,
-        request: Request,
+        engine: Engine,
+        question: Question,
         wanted: Requirements,
         *,
         choose: Callable[[Requirements], Model],
-        only: Model | None,
-        seats: Seats,
-        health: ModelHealthMonitor,
-        budgets: RetryBudgets,
-        clock: Clock,
-        rng: random.Random,
+        deciding: Deciding | None,
         deadline_s: float,
-        strict: bool,
         max_attempts: int,
-        population: int,
-        deciding: Deciding | None = None,
-        hedges: Hedges | None = None,
-        purse: Purse | None = None,
-        resume: bool = False,
+        hedge: bool,
+        resume: bool,
     ) -> None:
+        strict = question.deadline_s is not None
+        super().__init__(engine.clock, deadline_s=deadline_s, strict=strict, max_attempts=max_attempts)
+        request = question.request
         self.wanted = wanted
         self.attempts: tuple[Attempt, ...] = ()
         self.error: ProviderAPIError | None = None
         self.wait_s = 0.0  # how long to pause before the model that was named last is asked
-        self.seats = seats
+        self.seats = Seats(engine.admission, request, waits=question.wait_for_capacity, priority=question.priority)
         self.full: Sequence[Model] = ()  # those of whom the first with room is to be asked, instead of the one named
-        self.strict = strict  # the caller set the deadline: it bounds a flowing stream too
         self.resume = resume
-        self._request = request
+        self.engine = engine
+        self.request = request
         self._bound = STATE_PARAMS.intersection(request.params) if request.params else frozenset[str]()
         self._failed: Model | None = None
         self._choose = choose
         self._deciding = deciding
-        self._only = only
-        self._population = population
+        self._only = question.only
         self._pool = wanted.models
-        self._health = health
-        self._budgets = budgets
-        self._hedges = hedges
-        self._purse = purse
+        self._hedges = engine.hedges if hedge else None
+        self._purse = None if engine.budgets is None else Purse(engine.budgets, request)
         self._unpaid: BudgetExceededError | None = None
-        self._clock = clock
-        self._rng = rng
-        self._deadline_s = deadline_s
-        self.ends_at = clock.monotonic() + deadline_s
-        self._left = max_attempts
+        self._returns = False  # those who are `full` have said when to come again
+        self._told: dict[Model, float] = {}  # the moments that they have named
 
     # who is next
 
     def next_model(self) -> Model:
         """The model to ask now; raises what stopped the request when there is none. Where it is `full`, `place` it."""
-        self.wait_s, self.full = 0.0, ()
+        self.wait_s, self.full, self._returns = 0.0, (), False
         return self._next_choice() if self._only is None else self._same(self._only)
 
     def _same(self, model: Model) -> Model:
@@ -133,7 +114,8 @@ class Route:
         if self.error is not None:
             self.wait_s = self._pause(self.error)
             # who was told when to come again pays for it then, if by then nobody was answered
-            may = self._budgets.has_one_for if was_told(self.error) else self._budgets.allow
+            self._returns = was_told(self.error)
+            may = self._retries.has_one_for if self._returns else self._retries.allow
             if not may(model):
                 raise self._exhausted() from self.error.__cause__
         if self._is_too_dear(model):
@@ -145,17 +127,17 @@ class Route:
 
     async def place(self) -> Model:
         """One of those that were full, as soon as it has room; CapacityError where this does not wait so long."""
-        if self.error is not None and self.full == (self._failed,) and was_told(self.error):
+        if self._returns and self.error is not None:
             return await self._return(self.error)
         return await self.seats.wait(self.full, ends_at=self.ends_at, cause=self.error)
 
     async def _return(self, error: ProviderAPIError) -> Model:
-        """The model that has said when to come again, in turn: one call ahead, the others when that is answered."""
+        """A model that has said when to come again, in turn: one call ahead, the others when that is answered."""
         try:
             model = await self.seats.wait(self.full, ends_at=self.ends_at, cause=error, in_turn=True)
         except CapacityError:
             raise self._exhausted() from error.__cause__
-        if self._budgets.allow(model):
+        if self._retries.allow(model):
             return model
         self.seats.give_back(model)
         raise self._exhausted() from error.__cause__
@@ -173,11 +155,11 @@ class Route:
                 continue
             if self._bound and not self._bound.isdisjoint(model.foreign_params):
                 pass  # it could not read what the provider of the others keeps
-            elif self._health.probing(model):
+            elif self.engine.health.probing(model):
                 probed = probed or model
             elif not self.seats.take(model):
                 full.append(model)
-            elif self.error is None or self._budgets.allow(model):
+            elif self.error is None or self._retries.allow(model):
                 return model
             else:
                 self.seats.give_back(model)
@@ -194,17 +176,23 @@ class Route:
         With nobody passed over, one that failed is `alone`: it is asked again.
         """
         error = self.error
-        if probed is not None and (error is None or self._budgets.allow(probed)):
-            if self.seats.take(probed):
+        if probed is not None:
+            if not self.seats.take(probed):
+                full.append(probed)
+            elif error is None or self._retries.allow(probed):
                 return probed  # one more call to a model that is coming back is better than no answer
-            full.append(probed)
+            else:
+                self.seats.give_back(probed)
+        if alone and self._failed is not None and self.wanted.tried == {self._failed.id}:
+            return self._same(self._failed)
+        if self._told and (told := self._in_time()):
+            self.full, self._returns = [*told, *filter(self._retries.has_one_for, full)], True  # whoever has room first
+            return told[0]
         if full and error is not None:
-            full = [] if error.text_so_far else self._budgets.allowed(full)
+            full = [] if error.text_so_far else self._retries.allowed(full)
         if full:
             self.full = full
             return full[0]
-        if alone and self._failed is not None and self.wanted.tried == {self._failed.id}:
-            return self._same(self._failed)
         if self._unpaid is not None:
             raise self._unpaid from error
         if error is not None:
@@ -213,6 +201,22 @@ class Route:
             held = ", ".join(sorted(self._bound))
             raise NoEligibleModelsError(f"no fitting model can read {held}, which one provider keeps") from nobody
         raise nobody
+
+    def _in_time(self) -> list[Model]:
+        """Those who have named a moment, in time for this request, at which they may be asked again."""
+        assert self.error is not None
+        if self.error.text_so_far:
+            return []
+        there, drained = self.engine.models, self.engine.health.drained
+        return [
+            model
+            for model, moment in self._told.items()
+            if moment < self.ends_at
+            and model.id in there
+            and model.id not in drained
+            and self._retries.has_one_for(model)
+            and (self._purse is None or self._purse.refusal(model) is None)
+        ]
 
     def request_for(self, model: Model, request: Request) -> Request:
         """The request as this model gets it: without what only other providers understand, if we chose the model."""
@@ -263,14 +267,14 @@ class Route:
             model = self._choose(self._wanted_beside((beside.id,)))
         except NoEligibleModelsError:
             return None
-        if self._health.blocks(model) is not None or self._health.probing(model):
+        if self.engine.health.blocks(model) is not None or self.engine.health.probing(model):
             return None
         if self._purse is not None and self._purse.refusal(model) is not None:
             return None
         if not self.seats.take(model):
             return None
         if self._hedges.spend():
-            if self._budgets.allow(model):  # last, since a retry that was taken does not come back
+            if self._retries.allow(model):  # last, since a retry that was taken does not come back
                 return model
             self._hedges.give_back()
         self.seats.give_back(model)
@@ -286,36 +290,17 @@ class Route:
                 self.attempts = (*self.attempts, leg.outcome.attempt)
         self.attempts += tuple(outcome.attempt for outcome in race.lost)
 
+    @property
+    def _retries(self) -> RetryBudgets:
+        return self.engine.settlement.retry_budgets
+
     # how much is left
 
-    @property
-    def left_s(self) -> float:
-        """Seconds until the deadline of the whole request."""
-        return max(0.0, self.ends_at - self._clock.monotonic())
-
     def limit_s(self, model: Model, *, streamed: bool = False) -> float:
-        """Seconds for this attempt: an equal share of what is left, so that a hanging model leaves time for others.
-
-        All of it where there is no other; and where a share is less than the model usually takes, which would be too
-        little for anybody, as long as that.
-        """
-        left_s = self.left_s
-        if self._only is not None or self._left <= 1 or self._population - len(self.wanted.tried) <= 1:
-            return left_s
-        share_s = left_s / self._left
-        if share_s >= _AMPLE_S:
-            return share_s
-        usual_s = model.metrics.ttft_p95 if streamed else model.metrics.latency_p95
-        return share_s if usual_s is None else min(left_s, max(share_s, _ROOM * usual_s))
-
-    def may_go_on(self) -> bool:
-        """True when one more attempt is left for a stream that broke in the middle."""
-        return self._left > 1 and not (self.strict and self._clock.monotonic() >= self.ends_at)
-
-    def begin_anew(self) -> None:
-        """Give a stream that is gone on with as long to speak again as it had at first, unless the caller said when."""
-        if not self.strict:
-            self.ends_at = self._clock.monotonic() + self._deadline_s
+        """Seconds for this attempt: all that is left where there is no other model, else its share."""
+        if self._only is not None or len(self.engine.models) - len(self.wanted.tried) <= 1:
+            return self.left_s
+        return self.share_s(model, streamed=streamed)
 
     def attempts_and(self, outcome: Outcome) -> tuple[Attempt, ...]:
         """All attempts of a request that ended so; empty for one that was answered at once."""
@@ -339,9 +324,10 @@ class Route:
 
     def climb(self, rung: str) -> bool:
         """Ask this model next, and nobody else; False when no attempt or no time is left for it."""
-        if self._only is not None or self._left <= 0 or self._clock.monotonic() >= self.ends_at:
+        if self._only is not None or self.is_over:
             return False
         self.error = self._failed = self._unpaid = None
+        self._told.clear()
         self.wanted = replace(self.open_needs, models=frozenset({rung}))
         return True
 
@@ -366,8 +352,11 @@ class Route:
         if self._purse is not None:
             self._purse.spent_usd += outcome.cost_usd or 0.0
         self._left -= 1
-        if not error.conduct.elsewhere or self._left <= 0 or self._clock.monotonic() >= self.ends_at:
+        if not error.conduct.elsewhere or self.is_over:
             raise self._exhausted() from error.__cause__
+        self._told.pop(model, None)
+        if was_told(error):
+            self._told[model] = self._clock.monotonic() + (error.retry_after_s or 0.0)
         if self._only is None:
             self._leave_out(model)
         if error.error_type == "context_length" and model.context_size is not None:
@@ -376,7 +365,7 @@ class Route:
 
     def _pause(self, error: ProviderAPIError) -> float:
         """How long to wait before the same model is asked again, or the error if it should not be."""
-        wait_s = pause_s(error, len(self.attempts), self._rng)
+        wait_s = pause_s(error, len(self.attempts), self.engine.rng)
         if wait_s is None or self._clock.monotonic() + wait_s >= self.ends_at:
             raise self._exhausted() from error.__cause__
         return wait_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.messages import Request
@@ -56,7 +56,7 @@ class Settlement:
         self.spending: Spending | None = None
         self.pulls = Pulls(selector, clock)
         self.ratings = Ratings(clock)
-        self.budgets = RetryBudgets()
+        self.retry_budgets = RetryBudgets()
         self.outcomes = 0
         self._newcomers: dict[str, Model] = {}
         self._subscribers: list[Subscriber] = []
@@ -104,7 +104,7 @@ class Settlement:
             self.selector.retire(model_id)
         self.health.forget(model_id)
         self.admission.forget(model_id)
-        self.budgets.forget(model_id)
+        self.retry_budgets.forget(model_id)
 
     def reserve(self, model: Model, selection: Selection | None = None) -> None:
         """The model was handed to a caller, who will call it soon."""
@@ -122,7 +122,10 @@ class Settlement:
             reserved = self.pulls.begin(model)
         self.health.begin(model)
         for watcher in self._watchers:
-            self._tell(watcher, model, request)
+            try:
+                watcher(model, request)
+            except Exception:  # noqa: BLE001 - a watcher's fault must never be the caller's
+                _log.exception("a watcher failed on an attempt of %r", model.id)
         return reserved
 
     def abandon(self, model: Model, request: Request, permit: Permit = FREE) -> None:
@@ -150,13 +153,16 @@ class Settlement:
             model.metrics.in_flight -= 1
             model.metrics.record(outcome)
             self._teach(model, outcome)
-        self.budgets.observe(model, outcome)
+        self.retry_budgets.observe(model, outcome)
         self.health.observe(model, outcome)
         if self.usage is not None and outcome.consumed:
             failed, tags = outcome.error is not None, outcome.tags
             self.usage.add(model.id, outcome.usage, outcome.cost_usd, tenant=outcome.tenant, tags=tags, failed=failed)
         for subscriber in self._subscribers:
-            self._tell(subscriber, model, outcome)
+            try:
+                subscriber(model, outcome)
+            except Exception:  # noqa: BLE001 - a subscriber's fault must never be the caller's
+                _log.exception("a subscriber failed on an attempt of %r", model.id)
         outcome.decided = None  # outcomes are kept for a while, and requests with their prompts must not be
 
     def _teach(self, model: Model, outcome: Outcome) -> None:
@@ -177,13 +183,6 @@ class Settlement:
             self.selector.settle(model.id, quality=0.0, cost_usd=outcome.cost_usd, latency_s=None, context=context)
         else:
             self.selector.release(model.id)
-
-    @staticmethod
-    def _tell(listener: Callable[[Model, Any], None], model: Model, event: Any) -> None:
-        try:
-            listener(model, event)
-        except Exception:  # noqa: BLE001 - a watcher's fault must never be the caller's
-            _log.exception("a subscriber failed on an attempt of %r", model.id)
 
     def study(self, lesson: Callable[[ModelSelector], T]) -> T:
         """Let somebody else read or teach the selector while no call is being settled."""

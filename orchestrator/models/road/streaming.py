@@ -18,15 +18,15 @@ from orchestrator.models.road.route import Route
 
 if TYPE_CHECKING:
     from orchestrator.errors import ProviderAPIError
-    from orchestrator.models.model_registry import ModelRegistry
 
 __all__ = ["stream"]
 
 
-async def stream(registry: ModelRegistry, request: Request, route: Route) -> AsyncGenerator[Chunk, None]:
+async def stream(route: Route) -> AsyncGenerator[Chunk, None]:
     """The pieces of one answer, the last with the whole of it; raises what broke it, with the text so far."""
-    with registry.gate, route.seats:
-        search, last = _Search(registry, request, route), None
+    engine = route.engine
+    with engine.gate, route.seats:
+        search, last = _Search(route), None
         while last is None:
             source = await search.speaking()
             try:
@@ -34,7 +34,7 @@ async def stream(registry: ModelRegistry, request: Request, route: Route) -> Asy
                     yield chunk
                 tally, pieces = source.tally, source.pieces
                 # what flows may go on as long as it flows, or until the deadline that the caller has set
-                async for chunk in until(pieces, registry.clock, route.ends_at) if route.strict else pieces:
+                async for chunk in until(pieces, engine.clock, route.ends_at) if route.strict else pieces:
                     if (shown := tally.take(chunk)) is not None:
                         yield shown
                 last = source.ended(route)
@@ -48,20 +48,18 @@ async def stream(registry: ModelRegistry, request: Request, route: Route) -> Asy
 class _Source:
     """One model's stream: opened, settled once and closed, whatever happens in between."""
 
-    __slots__ = ("_open", "_permit", "_registry", "_route", "_told", "head", "model", "pieces", "tally")
+    __slots__ = ("_open", "_permit", "_route", "_told", "head", "model", "pieces", "tally")
 
-    def __init__(
-        self, registry: ModelRegistry, route: Route, model: Model, request: Request, told: Continuation | None
-    ) -> None:
-        route.reserved(registry.settlement.begin(model, request))
+    def __init__(self, route: Route, model: Model, request: Request, told: Continuation | None) -> None:
+        engine = route.engine
+        route.reserved(engine.settlement.begin(model, request))
         self._permit = route.seats.begun(model)
-        self._registry = registry
         self._route = route
         self._told = told
         self._open = True
         self.model = model
         self.head: list[Chunk] = []
-        self.tally = StreamTally(request, registry.clock)
+        self.tally = StreamTally(request, engine.clock)
         try:
             pieces = model.open_stream(request)
         except BaseException:
@@ -72,12 +70,12 @@ class _Source:
     async def start(self, limit_s: float) -> None:
         """Wait for the first content; what comes before it is held back, since it may never come."""
         tally = self.tally
-        with self._registry.clock.timeout(limit_s):
+        with self._route.engine.clock.timeout(limit_s):
             async for chunk in self.pieces:
                 if (shown := tally.take(chunk)) is not None:
                     self.head.append(shown if self.head else shown._replace(model_id=self.model.id))
                 if tally.ttft_s is not None:
-                    self._registry.settlement.flows(self.model, self._permit)
+                    self._route.engine.settlement.flows(self.model, self._permit)
                     return
                 if tally.last is not None:
                     return
@@ -88,7 +86,7 @@ class _Source:
         reply = self.tally.reply()
         outcome = self.tally.outcome(self.model, reply=reply)
         self._settle(outcome)
-        attempts, rater = route.attempts_and(outcome), self._registry.record_feedback
+        attempts, rater = route.attempts_and(outcome), self._route.engine.rate
         if self._told is not None:
             reply, outcome = self._told.whole(reply, outcome)
         response = response_of(self.model, reply, outcome, attempts=attempts, rater=rater)
@@ -124,20 +122,18 @@ class _Source:
     def _settle(self, outcome: Outcome) -> None:
         if self._open:
             self._open = False
-            self._registry.settlement.settle(self.model, self._route.labelled(outcome), self._permit)
+            self._route.engine.settlement.settle(self.model, self._route.labelled(outcome), self._permit)
 
     def _abandon(self) -> None:
         if self._open:
             self._open = False
-            self._registry.settlement.abandon(self.model, self.tally.request, self._permit)
+            self._route.engine.settlement.abandon(self.model, self.tally.request, self._permit)
 
 
 class _Search:
     """Looks for a model that speaks: at first, and again when the caller wants a broken stream to be gone on with."""
 
-    def __init__(self, registry: ModelRegistry, request: Request, route: Route) -> None:
-        self._registry = registry
-        self._request = request
+    def __init__(self, route: Route) -> None:
         self._route = route
         self._told: Continuation | None = None
 
@@ -147,7 +143,7 @@ class _Search:
         while True:
             model = route.next_model()
             if route.error is not None:
-                await pause(self._registry, route)
+                await pause(route)
             if route.full:
                 model = await route.place()
             after_s = route.hedge_after_s(model, streamed=True)
@@ -160,8 +156,8 @@ class _Search:
     async def _opened(self, model: Model, race: Race[_Source] | None = None) -> Leg[_Source]:
         """One model's stream up to its first content, or what became of it."""
         told = self._told
-        request = self._route.request_for(model, self._request if told is None else told.request)
-        source = _Source(self._registry, self._route, model, request, told)
+        request = self._route.request_for(model, self._route.request if told is None else told.request)
+        source = _Source(self._route, model, request, told)
         leg: Leg[_Source] | None = None
         try:
             await source.start(self._route.limit_s(model, streamed=True))
@@ -186,18 +182,18 @@ class _Search:
     async def _hedged(self, first: Model, after_s: float) -> Leg[_Source]:
         """The stream of the first model, or of the next best where that one takes too long to begin."""
         race = Race(self._opened, drop=_dropped)
-        *failed, last = await race.run(first, self._route.hedge_model, after_s=after_s, clock=self._registry.clock)
+        *failed, last = await race.run(first, self._route.hedge_model, after_s=after_s, clock=self._route.engine.clock)
         self._route.raced(failed, race)
         return last
 
     def broke(self, source: _Source, error: Exception) -> None:
         """Raise the failure of a stream in the middle, or get ready to go on with what was said."""
         route, outcome = self._route, source.broke(error)
-        if not may_resume(route, self._request, outcome):
+        if not may_resume(route, outcome):
             raise _complete(outcome, route) from _cause(outcome)
         route.begin_anew()
         route.failed(source.model, outcome)
-        self._told = Continuation.after(self._told, self._request, source.tally, outcome)
+        self._told = Continuation.after(self._told, route.request, source.tally, outcome)
 
 
 async def _dropped(leg: Leg[_Source]) -> None:
