@@ -13,7 +13,7 @@ from orchestrator.gateway.asking import Asked
 from orchestrator.gateway.refusals import Refusal, refusal_of
 from orchestrator.models.model_registry import ModelRegistry
 
-__all__ = ["is_passing", "record_of"]
+__all__ = ["failed", "is_passing", "pause_s", "record_of"]
 
 _FINAL = {"invalid_request", "context_length", "content_filter", "not_found"}  # the same line would fail again
 _BACK_OFF_S, _MOST_PAUSE_S = 1.0, 60.0
@@ -31,11 +31,11 @@ async def record_of(registry: ModelRegistry, line: Line, *, tries: int, rng: ran
                 spent_usd += _billed(error)
                 if tried == tries or not _is_worth_a_try(refusal, error):
                     break
-                await registry.clock.sleep(_pause_s(refusal, tried, rng))
+                await registry.clock.sleep(pause_s(refusal, tried, rng))
             else:
                 return _answered(line, found, spent_usd)
     assert refusal is not None
-    return _failed(line, refusal, spent_usd)
+    return failed(line, refusal, spent_usd)
 
 
 class _Found(NamedTuple):
@@ -80,8 +80,8 @@ def _passes(refusal: Refusal) -> bool:
     return refusal.kind not in _FINAL | {"authentication", "permission", "quota"}
 
 
-def _pause_s(refusal: Refusal, tried: int, rng: random.Random) -> float:
-    """As long as was asked for, else a second, two, four, ... with full jitter."""
+def pause_s(refusal: Refusal, tried: int, rng: random.Random) -> float:
+    """As long as was asked for, else up to a second, two, four, ... with full jitter."""
     if refusal.retry_after_s is not None:
         return min(_MOST_PAUSE_S, refusal.retry_after_s) + rng.random()
     most_s: float = min(_MOST_PAUSE_S, _BACK_OFF_S * 2**tried)
@@ -109,7 +109,8 @@ def _answered(line: Line, found: _Found, spent_usd: float) -> dict[str, Any]:
     }
 
 
-def _failed(line: Line, refusal: Refusal, spent_usd: float) -> dict[str, Any]:
+def failed(line: Line, refusal: Refusal, spent_usd: float = 0.0) -> dict[str, Any]:
+    """The record of a line that has no answer, and what the attempts have cost (USD)."""
     return {
         "id": f"batch_req_{line.digest}",
         "custom_id": line.custom_id,

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 from orchestrator.core.requirements import REQUIREMENT_NAMES, Requirements
 from orchestrator.errors import ConfigurationError, OrchestratorError
 from orchestrator.gateway.asking import CALL_OPTIONS, EXTENSION, Asked, completed
-from orchestrator.gateway.dialects import openai_chat, openai_embeddings, openai_responses
+from orchestrator.gateway.dialects import openai_chat, openai_completions, openai_embeddings, openai_responses
+from orchestrator.gateway.dialects.openai_parameters import MOST_CHOICES
+from orchestrator.gateway.members import count
 from orchestrator.gateway.refusals import Refusal, RefusedError, refusal_of
 from orchestrator.gateway.settings import AUTO
-from orchestrator.models.service import split_wanted
+from orchestrator.models.road.wanting import split_wanted
 
 __all__ = ["Defaults", "Line", "Prompts", "count_lines", "read_lines"]
 
@@ -25,11 +27,14 @@ Prompts = str | os.PathLike[str] | Iterable[str | Mapping[str, Any]]
 
 _DIALECTS: dict[str, ModuleType] = {
     "/v1/chat/completions": openai_chat,
+    "/v1/completions": openai_completions,
     "/v1/responses": openai_responses,
     "/v1/embeddings": openai_embeddings,
 }
+_OF_VECTORS = ("dimensions", openai_embeddings.FORM)
 _LONGEST_ID = 512
 _SHORT = ("prompt", "messages")
+_READ_HERE = ("custom_id", "id", "model", "n", "stream", "stream_options")  # a file has no use for streams
 _PATIENT = {"wait_for_capacity": True, "deadline_s": 600.0}  # a batch has time
 
 
@@ -38,6 +43,11 @@ class Defaults(NamedTuple):
 
     wanted: Mapping[str, Any] = {}
     params: Mapping[str, Any] = {}
+
+    def params_for(self, dialect: ModuleType) -> dict[str, Any]:
+        """Those that are said to models which answer, or to those which turn texts into vectors."""
+        for_vectors = dialect is openai_embeddings
+        return {name: value for name, value in self.params.items() if (name in _OF_VECTORS) is for_vectors}
 
 
 class Line(NamedTuple):
@@ -74,7 +84,7 @@ class Line(NamedTuple):
             body = _json(number, text)
             custom_id = _id_of(body, number)
             dialect, asked = _read(body)
-            asked = replace(asked, params={**defaults.params, **asked.params})
+            asked = replace(asked, params={**defaults.params_for(dialect), **asked.params})
             asked = completed(asked, {}, {**defaults.wanted, **asked.wanted}, key=None, profiles={})
             asked.request()  # says now what is wrong with a message
         except (OrchestratorError, TypeError, ValueError, KeyError) as error:
@@ -150,7 +160,7 @@ def _read(body: Mapping[str, Any]) -> tuple[ModuleType, Asked]:
     """What is asked, in either form; `wanted` holds what is said to the engine."""
     if "body" in body or "url" in body:
         return _full(body)
-    rest = {name: value for name, value in body.items() if name not in (*_SHORT, "custom_id", "id", "model")}
+    rest = {name: value for name, value in body.items() if name not in (*_SHORT, *_READ_HERE)}
     given = [name for name in _SHORT if name in body]
     if len(given) != 1:
         raise ValueError("give one of 'prompt', 'messages', or OpenAI's 'url' and 'body'")
@@ -159,7 +169,8 @@ def _read(body: Mapping[str, Any]) -> tuple[ModuleType, Asked]:
     prompt = body[given[0]]
     if not prompt:
         raise ValueError(f"{given[0]!r} is empty")
-    return openai_chat, Asked(body.get("model"), prompt, params, wanted={**wanted, **said})
+    choices = count(body, "n", default=1, most=MOST_CHOICES)
+    return openai_chat, Asked(body.get("model"), prompt, params, choices=choices, wanted={**wanted, **said})
 
 
 def _full(line: Mapping[str, Any]) -> tuple[ModuleType, Asked]:
@@ -175,7 +186,7 @@ def _full(line: Mapping[str, Any]) -> tuple[ModuleType, Asked]:
     said = body.get(EXTENSION) or {}
     if not isinstance(said, Mapping):
         raise RefusedError(400, "invalid_request", f"{EXTENSION!r} is an object of requirements and call options")
-    return dialect, Asked(asked.model, asked.prompt, asked.params, choices=asked.choices, wanted=dict(said))
+    return dialect, replace(asked, wanted=dict(said))
 
 
 def _split(rest: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

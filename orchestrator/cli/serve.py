@@ -102,7 +102,7 @@ def _lead(
     """
     from orchestrator.gateway.workers import serve_with_workers
     from orchestrator.models.configuring import check
-    from orchestrator.state.store import state_store_at
+    from orchestrator.state.addresses import state_store_at
 
     if state:
         state_store_at(state).close()
@@ -144,9 +144,7 @@ async def _serve(
 
     async with _models(where, selector) as registry:
         if state:
-            from orchestrator.state.store import share
-
-            share(registry, state)
+            registry.share(state)
         gateway = Gateway(registry, settings, siblings=None if place is None else place.siblings)
         ready = (lambda url: _tell(gateway, url, token)) if place is None or place.number == 1 else (lambda _: None)
         with nullcontext() if reread is None else _reloading_on_hangup(gateway, reread):

@@ -24,16 +24,16 @@ async def answers(registry: ModelRegistry, asked: Asked) -> list[ChatResponse]:
     """As many answers as choices were asked for; several are asked side by side, and one failure fails all."""
     if asked.choices == 1:
         return [await _one(registry, asked)]
-    tasks = [asyncio.create_task(_one(registry, asked, fresh=True)) for _ in range(asked.choices)]
+    tasks = [asyncio.create_task(_one(registry, asked, choice)) for choice in range(asked.choices)]
     try:
         return await asyncio.gather(*tasks)
     finally:
         await _end(tasks)
 
 
-async def _one(registry: ModelRegistry, asked: Asked, *, fresh: bool = False) -> ChatResponse:
-    request, service = asked.request(), registry.service
-    if fresh:
+async def _one(registry: ModelRegistry, asked: Asked, choice: int = 0) -> ChatResponse:
+    request, service = asked.request(choice), registry.service
+    if asked.varies:
         request.params["cache"] = False  # several choices that are one remembered answer are no choice
     if asked.model is not None:
         return await service.call(named(registry, asked, asked.model), request)
@@ -57,14 +57,14 @@ async def pieces(registry: ModelRegistry, asked: Asked) -> AsyncGenerator[tuple[
             async for chunk in stream:
                 yield 0, chunk
         return
-    async with aclosing(_merged([_stream(registry, asked, fresh=True) for _ in range(asked.choices)])) as merged:
+    async with aclosing(_merged([_stream(registry, asked, choice) for choice in range(asked.choices)])) as merged:
         async for piece in merged:
             yield piece
 
 
-def _stream(registry: ModelRegistry, asked: Asked, *, fresh: bool = False) -> Any:
-    request, service = asked.request(), registry.service
-    if fresh:
+def _stream(registry: ModelRegistry, asked: Asked, choice: int = 0) -> Any:
+    request, service = asked.request(choice), registry.service
+    if asked.varies:
         request.params["cache"] = False
     if asked.model is not None:
         return service.stream(named(registry, asked, asked.model), request)

@@ -13,7 +13,8 @@ from aiohttp import web
 from orchestrator.gateway import lists
 from orchestrator.gateway.counting import count_tokens
 from orchestrator.gateway.dashboard import Dashboard
-from orchestrator.gateway.dialects import anthropic_messages, openai_chat, openai_responses
+from orchestrator.gateway.dialects import anthropic_messages, openai_chat, openai_completions, openai_responses
+from orchestrator.gateway.nowhere import nowhere
 from orchestrator.gateway.patience import Patience
 from orchestrator.gateway.settings import GatewaySettings
 from orchestrator.gateway.siblings import Siblings
@@ -53,6 +54,7 @@ class Gateway:
         return [
             ("POST", "/v1/chat/completions", partial(talk, dialect=openai_chat)),
             ("POST", "/v1/responses", partial(talk, dialect=openai_responses)),
+            ("POST", "/v1/completions", partial(talk, dialect=openai_completions)),
             ("POST", "/v1/messages", partial(talk, dialect=anthropic_messages)),
             (
                 "POST",
@@ -68,7 +70,7 @@ class Gateway:
             ("GET", "/readyz", partial(lists.ready, self.desk)),
             ("GET", "/metrics", partial(serve, work=lists.metrics)),
             *self.dashboard.routes(),
-            ("*", "/{nowhere:.*}", lists.nowhere),
+            ("*", "/{nowhere:.*}", nowhere),
         ]
 
     async def _figures(self, _: object) -> str:

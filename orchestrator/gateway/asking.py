@@ -10,6 +10,7 @@ from orchestrator.core.messages import Prompt, Request
 from orchestrator.core.outcome import Objective
 from orchestrator.core.requirements import REQUIREMENT_NAMES
 from orchestrator.errors import did_you_mean
+from orchestrator.gateway.members import FLAG, checked
 from orchestrator.gateway.refusals import RefusedError
 from orchestrator.gateway.settings import AUTO, GatewayKey, Profile
 
@@ -28,7 +29,8 @@ _KNOWN = (*REQUIREMENT_NAMES, *CALL_OPTIONS, "objective", "tenant")
 class Asked:
     """One request: `model` is an id, `auto` or a profile's name until `completed` has looked it up (None: choose).
 
-    `needs` are capabilities that what is asked cannot do without, whoever is to answer.
+    `needs` are capabilities that what is asked cannot do without, whoever is to answer. Several `prompts`, of which
+    `prompt` is the first, get as many choices each, in their order; with `echo` each answer begins with its own.
     """
 
     model: str | None
@@ -40,10 +42,21 @@ class Asked:
     wanted: Mapping[str, Any] = field(default_factory=dict)
     objective: Objective | None = None
     needs: tuple[str, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    echo: bool = False
 
-    def request(self) -> Request:
+    def request(self, choice: int = 0) -> Request:
         """A fresh request for the road, which takes from it what it uses up."""
-        return Request.of(self.prompt, **self.params)
+        return Request.of(self.prompt_of(choice), **self.params)
+
+    def prompt_of(self, choice: int) -> Prompt:
+        """What the answer of this number is an answer to."""
+        return self.prompts[choice * len(self.prompts) // self.choices] if self.prompts else self.prompt
+
+    @property
+    def varies(self) -> bool:
+        """True where a prompt gets several answers, which are to differ."""
+        return self.choices > max(1, len(self.prompts))
 
 
 def completed(
@@ -111,6 +124,7 @@ def _from_body(extension: Any) -> dict[str, Any]:
     for name in extension:
         if name not in _KNOWN:
             raise RefusedError(400, "invalid_request", f"{EXTENSION}.{name} is not known; {did_you_mean(name, _KNOWN)}")
+    checked(extension, {"cache": FLAG}, of=EXTENSION)  # the others are looked at where they are used
     return dict(extension)
 
 

@@ -8,12 +8,15 @@ from hashlib import sha256
 
 from orchestrator.core.clock import Clock
 from orchestrator.core.info import ModelConstraints
+from orchestrator.gateway.browsers import refuse_foreign_page
 from orchestrator.gateway.refusals import RefusedError
 from orchestrator.gateway.settings import GatewayKey
 from orchestrator.models.limits.buckets import CoupledBuckets, RateLimits
 from orchestrator.models.limits.entrances import RatesMaker
 
 __all__ = ["Doorkeeper"]
+
+_NO_KEY = "the key is missing or not known; send Authorization: Bearer ..., or x-api-key"
 
 
 class Doorkeeper:
@@ -39,10 +42,12 @@ class Doorkeeper:
     def admit(self, headers: Mapping[str, str]) -> GatewayKey | None:
         """The key of an allowed caller; None when no keys are set; RefusedError says what is wrong."""
         if not self._keys:
+            if "Origin" in headers:
+                refuse_foreign_page(headers)
             return None
         key = self.find(headers)
         if key is None:
-            raise RefusedError(401, "authentication", "the key is missing or not known; send Authorization: Bearer ...")
+            raise RefusedError(401, "authentication", _NO_KEY)
         if key.requests_per_minute is not None:
             self._spend(key, key.requests_per_minute)
         return key

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -12,17 +11,18 @@ from orchestrator.core.model import Model
 from orchestrator.gateway import answering
 from orchestrator.gateway.asking import EXTENSION, completed
 from orchestrator.gateway.bodies import json_body
-from orchestrator.gateway.dialects import openai_chat, openai_embeddings
-from orchestrator.gateway.dialects.dialect import required
+from orchestrator.gateway.dialects import openai_embeddings
+from orchestrator.gateway.members import required
 from orchestrator.gateway.openapi import document
-from orchestrator.gateway.refusals import Refusal, RefusedError
-from orchestrator.gateway.report import plain
+from orchestrator.gateway.refusals import RefusedError
 from orchestrator.gateway.served import Serving
 from orchestrator.gateway.settings import AUTO, GatewayKey
 from orchestrator.gateway.visit import Desk, sent
 from orchestrator.telemetry import CONTENT_TYPE, prometheus_text, together
 
-__all__ = ["alive", "description", "embeddings", "feedback", "metrics", "model", "models", "nowhere", "ready"]
+__all__ = ["alive", "description", "embeddings", "feedback", "metrics", "model", "models", "ready"]
+
+_UNKNOWN = "1970-01-01T00:00:00Z"
 
 
 async def embeddings(desk: Desk, http: web.Request, key: GatewayKey | None) -> web.StreamResponse:
@@ -42,20 +42,28 @@ async def _embedded(desk: Desk, http: web.Request, key: GatewayKey | None, servi
 
 
 async def models(desk: Desk, http: web.Request, key: GatewayKey | None) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature
-    """Every name a caller may use as a model: `auto`, the profiles, and every id."""
-    names = [AUTO, *desk.settings.profiles]
-    entries = [{"id": name, "object": "model", "created": 0, "owned_by": "orchestrator"} for name in names]
-    return sent({"object": "list", "data": entries + [_entry(one) for one in desk.registry.values()]})
+    """Every name a caller may use as a model: `auto`, the profiles, and every id; one page for all clients."""
+    entries = [_named(name) for name in (AUTO, *desk.settings.profiles)] + [*map(_entry, desk.registry.values())]
+    pages = {"has_more": False, "first_id": entries[0]["id"], "last_id": entries[-1]["id"]}
+    return sent({"object": "list", "data": entries, **pages})
 
 
 async def model(desk: Desk, http: web.Request, key: GatewayKey | None) -> web.StreamResponse:  # noqa: ARG001 - likewise
     """One entry of that list."""
-    return sent(_entry(desk.registry[http.match_info["model"]]))
+    name = http.match_info["model"]
+    is_ours = name == AUTO or name in desk.settings.profiles
+    return sent(_named(name) if is_ours else _entry(desk.registry[name]))
+
+
+def _named(name: str, owner: str = "orchestrator", **more: Any) -> dict[str, Any]:
+    """A name as OpenAI's clients read it and as Anthropic's do; nobody knows when a model was made."""
+    ours = {"id": name, "object": "model", "created": 0, "owned_by": owner}
+    return {**ours, "type": "model", "display_name": name, "created_at": _UNKNOWN, **more}
 
 
 def _entry(model: Model) -> dict[str, Any]:
     facts = {"context_length": model.context_size, "is_local": model.is_local}
-    return {"id": model.id, "object": "model", "created": 0, "owned_by": model.provider, EXTENSION: facts}
+    return _named(model.id, model.provider, max_input_tokens=model.context_size, **{EXTENSION: facts})
 
 
 async def feedback(desk: Desk, http: web.Request, key: GatewayKey | None) -> web.StreamResponse:  # noqa: ARG001 - likewise
@@ -96,26 +104,3 @@ def own_figures(desk: Desk) -> str:
 async def description(http: web.Request) -> web.StreamResponse:  # noqa: ARG001 - a handler's signature
     """The gateway as an OpenAPI document."""
     return sent(document(version("model-orchestrator")))
-
-
-async def nowhere(http: web.Request) -> web.StreamResponse:
-    """A path that leads to nobody; the right one is told where it is wrong by one part, as base URLs often are."""
-    told = _meant(http.path) or "see /openapi.json"
-    refusal = Refusal(404, "not_found", f"nothing answers {http.method} {plain(http.path)}; {told}")
-    return sent(openai_chat.error(refusal), status=404)
-
-
-@cache
-def _known_paths() -> frozenset[str]:
-    return frozenset(document("")["paths"])
-
-
-def _meant(path: str) -> str | None:
-    known, path = _known_paths(), path.rstrip("/")
-    if path in known:
-        return f"did you mean {path}?"
-    if f"/v1{path}" in known:
-        return f"did you mean /v1{path}? the base URL ends in /v1"
-    if path.startswith("/v1/v1/") and path[3:] in known:
-        return f"did you mean {path[3:]}? the base URL ends before /v1"
-    return None

@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestrator.core.requirements import REQUIREMENT_NAMES
 from orchestrator.gateway.asking import CALL_OPTIONS, EXTENSION
+from orchestrator.gateway.dialects.openai_parameters import MOST_CHOICES
 
 __all__ = ["document"]
 
@@ -14,6 +15,7 @@ _STATUSES = {
     "401": "the key is missing or not known",
     "403": "the key may not do this",
     "404": "no such model",
+    "405": "the path is asked by another method; see Allow",
     "408": "the body did not arrive in time",
     "413": "the body is too large",
     "429": "a limit or a budget is used up; see Retry-After",
@@ -47,6 +49,9 @@ def _paths() -> dict[str, Any]:
     return {
         "/v1/chat/completions": _post("Chat, as OpenAI's clients speak it", "ChatRequest", streams=True),
         "/v1/responses": _post("Responses, as OpenAI's clients speak them", "ResponsesRequest", streams=True),
+        "/v1/completions": _post(
+            "Completions, the form before chat: one prompt or several", "CompletionsRequest", streams=True
+        ),
         "/v1/messages": _post("Messages, as Anthropic's clients speak them", "MessagesRequest", streams=True),
         "/v1/messages/count_tokens": _post("The tokens of a message before it is sent", "CountRequest"),
         "/v1/embeddings": _post("One vector a text", "EmbeddingsRequest"),
@@ -105,17 +110,27 @@ def _headers() -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     model = {**_TEXT, "description": "the id of a model, a profile's name, or 'auto'"}
     turns = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Turn"}}
-    shared = {"model": model, "stream": {"type": "boolean"}, EXTENSION: {"$ref": "#/components/schemas/Engine"}}
+    shared = {
+        "model": model,
+        "stream": {"type": "boolean"},
+        "temperature": {"type": "number"},
+        "top_p": {"type": "number"},
+        EXTENSION: {"$ref": "#/components/schemas/Engine"},
+    }
+    choices, tokens = {"type": "integer", "minimum": 1, "maximum": MOST_CHOICES}, {"type": "integer", "minimum": 1}
     return {
         "Action": _object({"action": {"enum": ["drain", "restore", "probe", "reset"]}, "model": _TEXT}),
         "Engine": _engine(),
         "Error": {"type": "object", "properties": {"error": {"type": "object"}}, "required": ["error"]},
         "Turn": _object({"role": {"enum": ["system", "user", "assistant"]}, "content": {"type": "string"}}),
-        "ChatRequest": _object(
-            {**shared, "messages": turns, "n": {"type": "integer", "minimum": 1, "maximum": 8}}, "model", "messages"
+        "ChatRequest": _object({**shared, "messages": turns, "n": choices, "max_tokens": tokens}, "model", "messages"),
+        "CompletionsRequest": _object(
+            {**shared, "prompt": _texts(), "n": choices, "max_tokens": tokens, "echo": {"type": "boolean"}},
+            "model",
+            "prompt",
         ),
         "MessagesRequest": _object(
-            {**shared, "messages": turns, "max_tokens": {"type": "integer", "minimum": 1}, "thinking": _thinking()},
+            {**shared, "messages": turns, "max_tokens": tokens, "thinking": _thinking()},
             "model",
             "messages",
             "max_tokens",

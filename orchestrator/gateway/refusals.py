@@ -20,7 +20,10 @@ __all__ = ["Refusal", "RefusedError", "refusal_of"]
 
 
 class Refusal(NamedTuple):
-    """A failure in no dialect yet; `kind` is one of the engine's error types or of the gateway's own."""
+    """A failure in no dialect yet; `kind` is one of the engine's error types or of the gateway's own.
+
+    `param` names the member of the body that is wrong, where it is known.
+    """
 
     status: int
     kind: str
@@ -28,11 +31,14 @@ class Refusal(NamedTuple):
     code: str | None = None
     retry_after_s: float | None = None
     again: bool = False  # would the same request, sent again at once or after the pause, do better?
+    param: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
         """How clients are told whether to come back: Retry-After, and `x-should-retry` that their libraries read."""
         told = {"x-should-retry": "true" if self.again else "false"}
+        if self.status == 401:
+            told["WWW-Authenticate"] = "Bearer"  # RFC 9110, 11.6.1
         if self.retry_after_s is not None and self.again:
             told["Retry-After"] = str(max(1, math.ceil(self.retry_after_s)))
         return told
@@ -41,9 +47,12 @@ class Refusal(NamedTuple):
 class RefusedError(OrchestratorError):
     """The gateway itself refuses a request."""
 
-    def __init__(self, status: int, kind: str, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, status: int, kind: str, message: str, *, retry_after_s: float | None = None, param: str | None = None
+    ) -> None:
         super().__init__(message)
-        self.refusal = Refusal(status, kind, message, retry_after_s=retry_after_s, again=retry_after_s is not None)
+        again = retry_after_s is not None
+        self.refusal = Refusal(status, kind, message, retry_after_s=retry_after_s, again=again, param=param)
 
 
 # What went wrong upstream, as the caller of a gateway should see it: a key or an address that is wrong there is the

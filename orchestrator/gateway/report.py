@@ -20,12 +20,12 @@ _HEADERS = {
 def facts_of(asked: Asked, answers: Sequence[ChatResponse], *, policy: str, elapsed_s: float) -> dict[str, Any]:
     """Facts about finished answers by name; one that is not known is None."""
     first = answers[0]
-    upstream_s = 0.0 if first.cached else max(_upstream_s(answer) for answer in answers)
+    upstream_s = 0.0 if first.cached else max(map(_upstream_s, answers))
     return {
         "response_id": first.id,
         "model": first.model_id,
         "reason": _why(asked, first, policy),
-        "attempts": sum(max(1, len(answer.attempts)) for answer in answers),
+        "attempts": sum([len(answer.attempts) or 1 for answer in answers]),
         "cost_usd": 0.0 if first.cached else total_usage(answers).cost_usd,
         "cache": first.cached,
         "overhead_ms": round(max(0.0, elapsed_s - upstream_s) * 1e3, 2),
@@ -49,7 +49,7 @@ def _told(value: Any) -> str:
 
 def _upstream_s(answer: ChatResponse) -> float:
     if answer.attempts:
-        return sum(attempt.latency_s for attempt in answer.attempts)
+        return sum([attempt.latency_s for attempt in answer.attempts])
     return answer.latency_s or 0.0
 
 

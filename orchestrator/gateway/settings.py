@@ -36,9 +36,13 @@ class GatewayKey:
     def __post_init__(self) -> None:
         if len(self.key) < _SHORTEST_KEY:
             raise ConfigurationError(f"the key {self.name!r} is too short: give {_SHORTEST_KEY} characters or more")
+        if not isinstance(self.tenant, str | None):
+            raise ConfigurationError(f"tenant={self.tenant!r} of the key {self.name!r}: give a text, or none")
+        for switch in ("admin", "names_tenants"):
+            _check_switch(getattr(self, switch), f"{switch} of the key {self.name!r}")
         for limit in ("requests_per_minute", "budget_usd_per_day"):
             value = getattr(self, limit)
-            if value is not None and not (math.isfinite(value) and value > 0):
+            if value is not None and (isinstance(value, bool) or not (math.isfinite(value) and value > 0)):
                 raise ConfigurationError(f"{limit}={value!r} of the key {self.name!r}: give a number above 0, or none")
 
 
@@ -102,6 +106,7 @@ class GatewaySettings:
                 raise ConfigurationError(f"{name}={getattr(self, name)!r}: give a number above 0")
         if self.operator_key is not None and len(self.operator_key) < _SHORTEST_KEY:
             raise ConfigurationError(f"the operator key is too short: give {_SHORTEST_KEY} characters or more")
+        _check_switch(self.allow_open, "allow_open")
         if AUTO in self.profiles:
             raise ConfigurationError(f"the profile {AUTO!r} is there already: it stands for every model; take a name")
         if not self.keys and not self.allow_open and not self.is_local:
@@ -113,6 +118,12 @@ class GatewaySettings:
     def is_local(self) -> bool:
         """True when only this machine can reach the gateway."""
         return self.host in ("127.0.0.1", "::1", "localhost")
+
+
+def _check_switch(value: Any, name: str) -> None:
+    """Text, such as a variable's, is neither: "no" would open what it was to keep shut."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} is {value!r}: give true or false, not a text")
 
 
 def keys_in(text: str) -> tuple[GatewayKey, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from orchestrator.core.lately import Lately
+
 __all__ = ["Spoken"]
 
-_MOST = 10_000
+_LEAST = 10_000
 
 
 class Spoken:
-    """The last 10,000 streamed ids with the ids that the engine knows.
+    """The last 10,000 streamed ids, and at most as many more, with the ids that the engine knows.
 
     >>> spoken = Spoken()
     >>> spoken.note("chatcmpl-1", "r-7")
@@ -17,14 +19,12 @@ class Spoken:
     """
 
     def __init__(self) -> None:
-        self._ids: dict[str, str] = {}
+        self._ids = Lately[str](least=_LEAST)
 
     def note(self, streamed_id: str, response_id: str) -> None:
         """This stream was that answer."""
-        if len(self._ids) >= _MOST:
-            del self._ids[next(iter(self._ids))]
-        self._ids[streamed_id] = response_id
+        self._ids.note(streamed_id, response_id)
 
     def known(self, answer_id: str) -> str:
         """The engine's id for an id that a client saw."""
-        return self._ids.get(answer_id, answer_id)
+        return self._ids.get(answer_id) or answer_id

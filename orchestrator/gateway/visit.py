@@ -11,6 +11,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from orchestrator.core.messages import ChatResponse, Chunk
+from orchestrator.errors import ModelNotFoundError
 from orchestrator.gateway import answering
 from orchestrator.gateway.asking import EXTENSION, Asked, completed
 from orchestrator.gateway.bodies import json_body
@@ -19,7 +20,7 @@ from orchestrator.gateway.keys import Doorkeeper
 from orchestrator.gateway.refusals import Refusal, RefusedError, refusal_of
 from orchestrator.gateway.report import facts_of, headers_of, plain
 from orchestrator.gateway.served import Served, Serving
-from orchestrator.gateway.settings import GatewayKey, GatewaySettings
+from orchestrator.gateway.settings import AUTO, GatewayKey, GatewaySettings
 from orchestrator.gateway.siblings import Siblings
 from orchestrator.gateway.speaking import Speaker
 from orchestrator.gateway.spoken import Spoken
@@ -113,6 +114,9 @@ class Desk:
         refusal = refusal_of(error)
         if refusal.status == 500:
             _log.error("a request failed unforeseen", exc_info=error)
+        if isinstance(error, ModelNotFoundError):
+            names = ", ".join(map(repr, (AUTO, *self.settings.profiles)))
+            refusal = refusal._replace(message=f"{refusal.message}; names of the gateway's own: {names}", param="model")
         return sent(dialect.error(refusal), status=refusal.status, headers=refusal.headers)
 
     async def _stream(self, http: web.Request, dialect: Dialect, asked: Asked, serving: Serving) -> web.StreamResponse:

@@ -38,10 +38,10 @@ class AnthropicModel(HTTPModel):
         """How many tokens the prompt has for this model; asked of the provider, free of charge."""
         line = self._line or self._connect()
         request = Request.of(prompt, **params)
-        body = line.dialect.encode(request, line.model, stream=False)
-        counted = {key: body[key] for key in _COUNTED if key in body}
         url = line.url("messages/count_tokens")
         try:
+            body = line.written(request)
+            counted = {key: body[key] for key in _COUNTED if key in body}
             answer = await line.ask(url, strict_json.dumps(counted), lambda: self._private(request))
             return read_token_count(answer)
         except ProviderAPIError as error:

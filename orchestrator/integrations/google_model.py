@@ -58,10 +58,9 @@ class GoogleModel(HTTPModel):
         """How many tokens the prompt has for this model; asked of the provider, free of charge."""
         line = self._line or self._connect()
         request = Request.of(prompt, **params)
-        contents = line.dialect.encode(request, line.model, stream=False)["contents"]
         url = line.url(line.dialect.chat_path(line.model, stream=False).replace(":generateContent", ":countTokens"))
         try:
-            body = strict_json.dumps({"contents": contents})
+            body = strict_json.dumps({"contents": line.written(request)["contents"]})
             return read_token_count(await line.ask(url, body, lambda: self._private(request)))
         except ProviderAPIError as error:
             raise signed(error, self.id, self._private(request))  # noqa: B904 - the very same error

@@ -101,7 +101,7 @@ class HTTPModel(Model):
         """One answer: written, sent, read; failures come as subclasses of `ProviderAPIError`."""
         line = self._line or self._connect()
         try:
-            body = strict_json.dumps(line.dialect.encode(request, line.model, stream=False))
+            body = strict_json.dumps(line.written(request))
             return line.dialect.decode(await line.ask(line.chat_url, body, lambda: self._private(request)))
         except ProviderAPIError as error:
             raise signed(error, self.id, self._private(request))  # noqa: B904 - the very same error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.messages import Chunk, Request
 from orchestrator.core.model import last_chunk
 from orchestrator.errors import (
+    InvalidRequestError,
     MalformedResponseError,
     ProviderAPIError,
     ProviderConnectionError,
@@ -83,6 +84,15 @@ class Line:
 
         return URL(self._address(path), encoded=True)
 
+    def written(self, request: Request, *, stream: bool = False) -> dict[str, Any]:
+        """The body of a request; where its parameters are of kinds that cannot be written, that is no failure here."""
+        try:
+            return self.dialect.encode(request, self.model, stream=stream)
+        except (TypeError, ValueError, AttributeError) as fault:
+            given = ", ".join(map(repr, request.params)) or "none"
+            why = f"the parameters, tools or turns are not of the kinds that {self._provider} takes; parameters: {given:.200}"
+            raise InvalidRequestError(why) from fault
+
     async def ask(self, url: URL, body: bytes | None, private: Callable[[], Sequence[str]]) -> Any:
         """The JSON value that answers; `private` gives the texts no error may repeat."""
         answer = await self._exchange(url, body)
@@ -111,7 +121,7 @@ class Line:
         """The chunks of a stream, the closing one last; a break raises with `text_so_far`."""
         reader, response = self.dialect.reader(), None
         try:
-            response = await self._open(strict_json.dumps(self.dialect.encode(request, self.model, stream=True)))
+            response = await self._open(strict_json.dumps(self.written(request, stream=True)))
             if response.status != 200:
                 raise self._failed(await self._rest(response), private())
             if _is_whole(response):

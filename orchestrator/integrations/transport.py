@@ -24,7 +24,7 @@ from orchestrator.integrations.addresses import RefusedAddressError
 from orchestrator.integrations.sessions import close_sessions, session_of
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse
+    from aiohttp import ClientResponse, StreamReader
     from yarl import URL
 
 __all__ = [
@@ -84,8 +84,11 @@ async def exchange(
 ) -> Answer:
     """One request, one reply read whole: POST with a body, GET without; `fresh` on a new connection."""
     try:
-        async with await _asked(url, headers, body, limits, fresh=fresh) as response:
+        response = await _asked(url, headers, body, limits, fresh=fresh)
+        try:
             return await _answer(response, limits, provider)
+        finally:
+            response.release()
     except Exception as fault:  # noqa: BLE001 - every failure of the road, in our terms
         raise _explained(fault, provider, url.host or "") from _shown_cause(fault)
 
@@ -144,8 +147,7 @@ async def next_bytes(response: ClientResponse, limit_s: float, provider: str) ->
     A cut that TCP reported raises `ProviderConnectionError`.
     """
     try:
-        with SYSTEM_CLOCK.timeout(limit_s):
-            return await response.content.readany()
+        return await _within(limit_s, response.content)
     except TimeoutError:
         raise ProviderTimeoutError(f"{provider} went silent in the middle of a stream") from None
     except Exception as fault:  # noqa: BLE001 - every failure of the road, in our terms
@@ -166,7 +168,7 @@ async def _whole_body(response: ClientResponse, limits: Limits, provider: str) -
     pieces: list[bytes] = []
     size = 0
     while not response.content.at_eof():
-        piece = await _piece(response, limits)
+        piece = await _within(limits.first_byte_s, response.content)
         size += len(piece)
         if size > MAX_BODY:
             response.close()
@@ -179,17 +181,19 @@ async def _head_of_body(response: ClientResponse, limits: Limits) -> bytes:
     """The first 64 KiB of an error's body: more is no explanation."""
     pieces = bytearray()
     while not response.content.at_eof():
-        pieces += await _piece(response, limits)
+        pieces += await _within(limits.first_byte_s, response.content)
         if len(pieces) >= MAX_ERROR_BODY:
             response.close()
             break
     return bytes(pieces[:MAX_ERROR_BODY])
 
 
-async def _piece(response: ClientResponse, limits: Limits) -> bytes:
-    """What has come of the body, or comes next; TimeoutError when nothing does."""
-    with SYSTEM_CLOCK.timeout(limits.first_byte_s):
-        return await response.content.readany()
+async def _within(limit_s: float, content: StreamReader) -> bytes:
+    """What has come of a body, or comes next; TimeoutError when nothing does. One that is all there needs no timer."""
+    if content.is_eof():
+        return content.read_nowait()
+    with SYSTEM_CLOCK.timeout(limit_s):
+        return await content.readany()
 
 
 def _shown_cause(fault: Exception) -> Exception | None:

@@ -85,7 +85,7 @@ async def test_vectors_need_a_model_that_is_named(registry_of, priced, prompts, 
     errors = {record["custom_id"]: record["error"] for record in map(json.loads, out.read_text().splitlines())}
     assert errors["a"]["message"] == "'model' is missing: name one, for vectors of several models cannot be compared"
     assert "computes no embeddings" in errors["b"]["message"]
-    assert errors["c"]["message"] == "'input' must be a text or a list of texts"
+    assert errors["c"]["message"] == "'input' must be a text or a list of texts, not null"
 
 
 async def test_concurrency_is_bounded_and_used(registry_of, priced, prompts, out):

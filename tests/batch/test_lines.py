@@ -50,6 +50,36 @@ def test_a_body_speaks_to_the_engine_through_its_extension():
     assert (line.asked.wanted, line.asked.params) == ({"provider": "openai"}, {"max_tokens": 5, "deadline_s": 3})
 
 
+def test_parameters_for_all_lines_go_to_those_that_they_are_for():
+    """Vectors have no temperature, and words no dimensions; what the line itself says is said."""
+    defaults = {"temperature": 0, "dimensions": 8, "deadline_s": 9}
+    vectors = {"url": "/v1/embeddings", "body": {"model": "m", "input": "x", "user": "u"}}
+    own = {"url": "/v1/embeddings", "body": {"model": "m", "input": "x", "dimensions": 4}}
+    words = {"url": "/v1/chat/completions", "body": {"messages": BODY["messages"]}}
+    lines = read_lines([vectors, own, words, "Hi"], defaults)
+    patient = {"wait_for_capacity": True, "deadline_s": 9}
+    assert [line.asked.params for line in lines] == [
+        {"dimensions": 8} | patient,
+        {"dimensions": 4} | patient,
+        {"temperature": 0} | patient,
+        {"temperature": 0} | patient,
+    ]
+
+
+def test_completions_are_lines_as_well():
+    """Several prompts on one line are answered on one line."""
+    body = {"model": "gpt-4o-mini", "prompt": ["Hi", "Ho"], "n": 2, "echo": True}
+    line = line_of({"url": "/v1/completions", "body": body})
+    assert (line.asked.choices, line.asked.prompts, line.asked.echo) == (4, ("Hi", "Ho"), True)
+
+
+def test_a_short_line_has_choices_and_no_stream():
+    """A file has no use for a stream, and a provider that answers twice is paid twice."""
+    line = line_of({"prompt": "Hi", "n": 2, "stream": True, "seed": 1})
+    assert (line.asked.choices, line.asked.params) == (2, {"seed": 1})
+    assert line_of({"prompt": "Hi", "n": 99}).refused.message == "n=99: give a whole number from 1 to 8"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

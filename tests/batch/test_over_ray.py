@@ -83,3 +83,32 @@ def test_a_cluster_answers_a_batch_once_and_learns_together(prompts, out, own_re
         for one in map(json.loads, out.read_text().splitlines())
     }
     assert texts == {f"line-{n + 1}": str(n + 1) for n in range(60)}
+
+
+@pytest.mark.timeout(240)
+def test_a_worker_that_is_killed_costs_no_line_and_no_second_payment(prompts, out):
+    """Its lines go again to others, what was recorded does not; a line that kills whoever takes it is given up."""
+    pytest.importorskip("ray", reason="Ray is not installed: make test-ray")
+    path = prompts(
+        *(json.dumps(f"What is {number} plus 1?") for number in range(40)), '{"id": "deadly", "prompt": "die"}'
+    )
+    with Emulator.in_thread([EmulatedModel("small", latency_s=0.1)]) as emulator:
+        done = subprocess.run(
+            [sys.executable, Path(__file__).with_name("ray_losses.py"), path, out, emulator.base_url("openai")],
+            capture_output=True,
+            text=True,
+            timeout=220,
+            check=False,
+            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"},
+        )
+        asked = emulator.requests["small"]
+    assert done.returncode == 0, done.stderr[-2000:]
+    figures = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))  # Ray speaks, too
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    errors = {one["custom_id"]: one["error"] for one in records if one["error"] is not None}
+    assert len(records) == len({one["custom_id"] for one in records}) == 41
+    assert (errors.keys(), errors["deadly"]["code"]) == ({"deadly"}, "worker_lost")
+    assert figures["answered"] == [41, 1]
+    assert figures["misconfigured"].startswith("make_registry failed in a worker")
+    lost = figures["killed"]  # by hand once, and by the deadly line in each of its tries
+    assert 40 <= asked <= 40 + lost * 2  # no more than were under way in them

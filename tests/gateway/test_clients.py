@@ -107,6 +107,17 @@ async def test_the_list_of_models_has_auto_and_every_id(served):
     assert one.owned_by == "openai"
 
 
+async def test_the_list_of_models_reads_well_in_anthropic_s_client(served):
+    """One page, each with what that client shows of a model."""
+    async with served.anthropic() as client:
+        page = await client.models.list()
+        names = [model.id async for model in page]
+        one = await client.models.retrieve("auto")
+    assert names == ["auto", "first", "second"]
+    assert (page.first_id, page.last_id, page.has_more) == ("auto", "second", False)
+    assert (one.type, one.display_name, one.created_at.year) == ("model", "auto", 1970)
+
+
 async def test_openai_responses_answer_whole_and_streamed(served):
     """The Responses client reads text, usage and the completed response."""
     async with served.openai() as client:

@@ -1,5 +1,6 @@
 """The page itself, in a real browser: what it shows, who may press, and that no name becomes markup."""
 
+import re
 import shutil
 
 import pytest
@@ -7,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from dashboard_stage import OPERATOR_KEY, scene
 from playwright.sync_api import expect, sync_playwright
 
-from orchestrator import ModelHealthMonitor
+from orchestrator import Cost, ModelHealthMonitor
 from orchestrator.gateway import GatewayKey
 from orchestrator.gateway.siblings import Siblings
 from orchestrator.testing import EmulatedModel, Fail
@@ -36,7 +37,7 @@ def visit(browser):
         context = browser.new_context(viewport=viewport, color_scheme=scheme, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{on.url}/{fragment}")
         expect(page.locator("#live")).to_have_attribute("data-state", "live")
@@ -46,6 +47,11 @@ def visit(browser):
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def is_complaint(said):
+    """A gateway that has gone is told by the page, whatever the browser thinks of it."""
+    return said.type in ("error", "warning") and "ERR_CONNECTION_REFUSED" not in said.text
 
 
 def row(page, model):
@@ -63,7 +69,7 @@ def test_the_page_shows_models_and_an_outage_as_it_happens(visit):
             on.ask(f"What is 2 + {number}?")
         expect(page.locator("#headline")).to_have_text("first is out.")
         expect(row(page, "first").locator(".status .shape")).to_have_class("shape unhealthy")
-        expect(row(page, "first").locator(".why")).to_contain_text("overloaded (HTTP 503) – back in")
+        expect(row(page, "first").locator(".why")).to_contain_text("overloaded (HTTP 503) – tried again in")
         expect(page.locator("#decisions > li").filter(has_text="failed over from first")).to_have_count(1)
         expect(page.locator("#events")).to_contain_text("first out")
         page.locator("#decisions summary").first.click()
@@ -232,11 +238,94 @@ def test_two_hundred_models_fit(visit):
 
 
 def test_a_lost_connection_is_told(browser):
-    """When the gateway goes, the page says that its figures are old."""
+    """When the gateway goes, the page says that its figures are old, and from when they are."""
     context = browser.new_context()
     with scene() as on:
         page = context.new_page()
         page.goto(on.url)
         expect(page.locator("#live")).to_have_attribute("data-state", "live")
+        on.registry.health.drain("first")
+        expect(page.locator(".troubles .returns")).to_have_text("– until somebody restores it")
     expect(page.locator("#live")).to_contain_text("connection lost")
+    expect(page.locator("#headline")).to_have_text(re.compile(r"^At \d\d:\d\d:\d\d: first is drained\.$"))
+    expect(page).to_have_title("connection lost · orchestrator")
+    expect(page.locator(".troubles .returns")).to_have_text("")
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
     context.close()
+
+
+@pytest.mark.parametrize(
+    ("prices", "told", "drawn"),
+    [
+        ((None, None), "–no prices known", "no prices are known"),
+        ((Cost(input=100, output=100), None), "and 1 without a price", "first 100 %"),
+        ((Cost(input=100, output=100), Cost(input=100, output=100)), "at this pace", "second"),
+    ],
+    ids=["none", "one", "both"],
+)
+def test_costs_are_shown_by_model_and_an_unknown_one_is_not_zero(visit, prices, told, drawn):
+    """The chart names who the money goes to; without any price there is a dash, with some the rest is counted."""
+    with scene() as on:
+        for model, cost in zip(("first", "second"), prices, strict=True):
+            on.registry[model].cost = cost
+            on.ask("What is 2 + 2?", model=model)
+        on.gateway.dashboard.watchman.turn()
+        page = visit(on)
+        expect(page.locator("#figures > div").filter(has_text="Cost an hour")).to_contain_text(told)
+        expect(page.locator(".chart").filter(has_text="Cost an hour")).to_contain_text(drawn)
+
+
+def test_a_budget_that_is_used_up_is_said_at_the_top(visit):
+    """Every request is refused then, however fit the models are."""
+    with scene(registry_options={"budgets": {"day_usd": 0.001}}) as on:
+        page = visit(on)
+        for model in on.registry.values():
+            model.cost = Cost(input=1, output=1)
+        held = on.registry.budgets.reserve("first", 0.001)
+        held.settle(0.001)
+        expect(page.locator("#headline")).to_have_text("The budget is used up.")
+        expect(page.locator("#troubles")).to_contain_text(
+            "the budget of the day is used up: requests are refused until"
+        )
+
+
+def test_a_registry_without_models_says_what_to_do(visit):
+    """An empty table is no answer."""
+    with scene() as on:
+        for name in list(on.registry):
+            del on.registry[name]
+        page = visit(on)
+        expect(page.locator("#headline")).to_have_text("No models are registered.")
+        expect(page.locator("#nobody")).to_contain_text("orchestrator doctor")
+
+
+def test_a_decision_tells_who_was_not_affordable(visit):
+    """Why the obvious model was not taken stands in the decision's own line."""
+    with scene(registry_options={"budgets": {"day_usd": 0.01}}) as on:
+        page = visit(on)
+        on.registry["first"].cost = Cost(input=900, output=900)
+        on.registry["second"].cost = Cost(input=1e-6, output=1e-6)
+        on.ask("What is 2 + 2?")
+        expect(page.locator(".decision-why").first).to_contain_text("not first: more than is left of the budget")
+
+
+def test_a_name_as_long_as_discovery_brings_leaves_the_page_readable(visit):
+    """Of 120 letters the headline shows both ends; the table and the list below it have the whole."""
+    name = "a-discovered-name-" * 6 + "with-an-end"
+    with scene(EmulatedModel(name), EmulatedModel("short")) as on:
+        page = visit(on, viewport=PHONE)
+        on.registry.health.drain(name)
+        expect(page.locator("#headline")).to_have_text(f"{name[:31]}…{name[-16:]} is drained.")
+        expect(page.locator("#troubles strong")).to_have_text(name)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_bar_of_a_phone_keeps_its_order(visit):
+    """Name and buttons share the first line; what is amiss has the next to itself."""
+    with scene() as on:
+        page = visit(on, viewport=PHONE, fragment=f"#token={OPERATOR_KEY}")
+        brand, button = (page.locator(name).bounding_box() for name in (".brand", "#unlock"))
+        assert 8 <= brand["y"] < button["y"] + button["height"]
+        assert abs(brand["y"] + brand["height"] / 2 - button["y"] - button["height"] / 2) < 2
+        assert button["x"] + button["width"] > PHONE["width"] - 20

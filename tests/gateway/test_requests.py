@@ -221,7 +221,7 @@ async def test_what_should_be_words_and_is_none_is_refused_in_words(served, wron
     body = {"model": "auto", "max_tokens": 9, "messages": ASK, **wrong}
     status, _, answer = await post(served, body, path="/v1/messages")
     assert (status, answer["error"]["type"]) == (400, "invalid_request_error")
-    assert "are a text or a list of text blocks" in answer["error"]["message"]
+    assert "is a text or a list of text blocks" in answer["error"]["message"]
 
 
 async def test_feedback_teaches_by_the_id_of_the_reply(served):

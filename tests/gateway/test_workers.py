@@ -116,9 +116,14 @@ def requests_in(path):
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="processes are watched as Linux allows it")
 def test_a_crew_outlives_its_workers_and_leaves_in_order(tmp_path):
-    """A killed worker is replaced, streams finish after SIGTERM, and the next crew knows every answer of this one."""
+    """A killed worker is replaced, streams finish after SIGTERM, and the next crew knows every answer of this one.
+
+    What was drained by hand stays so, for the next crew and for the worker that replaces another.
+    """
     path = tmp_path / "state.db"
     with crew_of(2, "--state", f"sqlite:///{path}") as crew:
+        drained = crew.seen(telling=2)["models"][0]["id"]
+        crew.press("drain", drained)
         for _ in range(6):
             assert crew.answer()
         flowing = [crew.call(stream=True) for _ in range(4)]
@@ -138,11 +143,25 @@ def test_a_crew_outlives_its_workers_and_leaves_in_order(tmp_path):
         os.kill(second, signal.SIGSTOP)  # so that the new one has to answer
         assert crew.answer()
         os.kill(second, signal.SIGCONT)
+        (row,) = [row for row in crew.seen(telling=2)["models"] if row["id"] == drained]
+        assert (row["status"], row["out_in"]) == ("drained", None)
         pids = crew.workers
         assert first not in pids
         crew.process.kill()  # what nobody can prepare for
         assert ended(pids)
     assert requests_in(path) == 15
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="processes are watched as Linux allows it")
+def test_a_worker_that_dies_while_the_crew_leaves_is_not_replaced():
+    """Who was told to go down goes down, in order and without an error."""
+    with crew_of(2) as crew:
+        first, _ = pids = crew.workers
+        crew.process.send_signal(signal.SIGTERM)
+        os.kill(first, signal.SIGKILL)
+        assert ended(pids)
+        assert crew.process.wait(60) == 0
+        assert "started again" not in crew.process.stdout.read()
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="processes are stopped as Linux allows it")

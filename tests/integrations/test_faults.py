@@ -224,6 +224,9 @@ class Drip:
     def now(self):
         return self.now_s
 
+    def is_eof(self):
+        return False
+
     async def readany(self):
         self.now_s += 10
         return self.data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from types import MappingProxyType
 
 import pytest
@@ -107,3 +108,15 @@ def test_what_is_written_is_read_again(value):
         strict_json._write_plainly(value)
     )
     assert strict_json.loads(data) == strict_json._read_plainly(data)
+
+
+def test_what_is_written_takes_no_more_memory_than_it_is_long(engine):
+    """A body is held as long as its call waits, and thousands may wait."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        written = [strict_json.dumps({"number": number}) for number in range(1_000)]
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 200 * len(written)

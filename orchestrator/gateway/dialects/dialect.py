@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from orchestrator.core.messages import ChatResponse, Chunk
 from orchestrator.gateway.asking import Asked
-from orchestrator.gateway.refusals import Refusal, RefusedError
+from orchestrator.gateway.refusals import Refusal
 
-__all__ = ["Dialect", "StreamWriter", "count", "only_strings", "required"]
+__all__ = ["Dialect", "StreamWriter"]
 
 
 class StreamWriter(Protocol):
@@ -41,30 +41,3 @@ class Dialect(Protocol):
 
     def error(self, refusal: Refusal) -> dict[str, Any]:
         """The body of a failure."""
-
-
-def required(body: Mapping[str, Any], name: str, kind: type | tuple[type, ...], *, words: str) -> Any:
-    """A member that must be there, of its kind."""
-    value = body.get(name)
-    if value is None:
-        raise RefusedError(400, "invalid_request", f"{name!r} is missing: give {words}")
-    if not isinstance(value, kind) or isinstance(value, bool) or (not value and value != 0):
-        raise RefusedError(400, "invalid_request", f"{name!r} must be {words}")
-    return value
-
-
-def count(body: Mapping[str, Any], name: str, *, default: int, most: int) -> int:
-    """A whole number from 1 to `most`."""
-    value = body.get(name, default)
-    value = default if value is None else value
-    if type(value) is not int or not 1 <= value <= most:
-        raise RefusedError(400, "invalid_request", f"{name}={value!r}: give a whole number from 1 to {most}")
-    return value
-
-
-def only_strings(value: Any, name: str) -> list[str]:
-    """One text or several, as several."""
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise RefusedError(400, "invalid_request", f"{name!r} must be a text or a list of texts")
-    return texts

@@ -33,6 +33,9 @@ class MessagesWriter:
             out += self._say("thinking", {"type": "thinking_delta", "thinking": chunk.reasoning})
         if chunk.signature:
             out += self._say("thinking", {"type": "signature_delta", "signature": chunk.signature}) + self._close()
+        if chunk.redacted:
+            block = {"type": "redacted_thinking", "data": chunk.redacted}
+            out += self._close() + self._whole(block)
         if chunk.text:
             out += self._say("text", {"type": "text_delta", "text": chunk.text})
         for place, call in enumerate(chunk.tool_calls):
@@ -60,11 +63,15 @@ class MessagesWriter:
         return _event("content_block_stop", index=self._blocks - 1)
 
     def _tool(self, call: ToolCall, place: int) -> bytes:
-        at, self._blocks = self._blocks, self._blocks + 1
         given = {"type": "input_json_delta", "partial_json": call.arguments_json}
+        return self._whole(use_block(call, place) | {"input": {}}, given)
+
+    def _whole(self, block: Mapping[str, Any], *deltas: Mapping[str, Any]) -> bytes:
+        """A block that comes at once."""
+        at, self._blocks = self._blocks, self._blocks + 1
         return (
-            _event("content_block_start", index=at, content_block=use_block(call, place) | {"input": {}})
-            + _event("content_block_delta", index=at, delta=given)
+            _event("content_block_start", index=at, content_block=block)
+            + b"".join(_event("content_block_delta", index=at, delta=delta) for delta in deltas)
             + _event("content_block_stop", index=at)
         )
 

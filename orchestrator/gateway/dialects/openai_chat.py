@@ -9,22 +9,17 @@ from orchestrator.core.messages import ChatResponse, Chunk, ToolCall
 from orchestrator.core.usage import UsageStats
 from orchestrator.gateway.answering import total_usage
 from orchestrator.gateway.asking import EXTENSION, Asked
-from orchestrator.gateway.dialects.dialect import count, required
+from orchestrator.gateway.dialects.openai_parameters import CHAT, MOST_CHOICES, passed_on, read_options
 from orchestrator.gateway.frames import DONE, event
+from orchestrator.gateway.members import MODEL, OBJECTS, checked, count, required
 from orchestrator.gateway.refusals import Refusal, RefusedError
 
-__all__ = ["ID", "MOST_CHOICES", "error", "read", "reply", "usage_of", "writer"]
+__all__ = ["ID", "error", "finish_of", "logprobs_of", "read", "reply", "usage_of", "writer"]
 
 ID = "chatcmpl-"
-MOST_CHOICES = 8
 
-# members that are no parameters of a model: read here, or said to OpenAI's own platform alone
-_NOT_PARAMETERS = frozenset(
-    {"model", "messages", "stream", "stream_options", "n", "store", "metadata", "service_tier", "user", EXTENSION}
-    | {"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "functions", "function_call"}
-)
-# names the engine uses itself: they are said in the extension, so that no body can set them unseen
-_RESERVED = frozenset({"tenant", "system", "cache", "cache_tags", "deadline_s", "max_attempts", "prompt"})
+_MESSAGES = frozenset({"messages"})
+_BEFORE_TOOLS = frozenset({"functions", "function_call"})
 _KINDS = {
     "authentication": "authentication_error",
     "permission": "permission_error",
@@ -41,24 +36,26 @@ _FINISH = {"paused": "stop", "error": "stop"}
 
 def read(body: Mapping[str, Any]) -> Asked:
     """What is asked: messages, tools, sampling parameters by their common names."""
+    checked(body, CHAT)
     messages = required(body, "messages", list, words="a list of messages with 'role' and 'content'")
-    if not all(isinstance(turn, Mapping) and "role" in turn for turn in messages):
-        raise RefusedError(400, "invalid_request", "each of 'messages' is an object with 'role' and 'content'")
-    for name in _RESERVED & body.keys():
-        raise RefusedError(400, "invalid_request", f"{name!r} is said to the engine: put it into {EXTENSION!r}")
-    params = {name: value for name, value in body.items() if name not in _NOT_PARAMETERS and value is not None}
+    if not OBJECTS.fits(messages) or not all("role" in turn for turn in messages):
+        why = "each of 'messages' is an object with 'role' and 'content'"
+        raise RefusedError(400, "invalid_request", why, param="messages")
+    for name in _BEFORE_TOOLS & body.keys():
+        why = f"{name!r} is not served any more: give 'tools' and 'tool_choice'"
+        raise RefusedError(400, "invalid_request", why, param=name)
+    params = passed_on(body, but=_MESSAGES)
     if "max_completion_tokens" in params:
         params["max_tokens"] = params.pop("max_completion_tokens")
     if params.get("logprobs"):
         params["cache"] = False  # a remembered answer has none
-    options = body.get("stream_options") or {}
     return Asked(
-        model=required(body, "model", str, words="the id of a model, a profile's name or 'auto'"),
+        model=required(body, "model", str, words=MODEL),
         prompt=messages,
         params=params,
         stream=bool(body.get("stream")),
         choices=count(body, "n", default=1, most=MOST_CHOICES),
-        with_usage=isinstance(options, Mapping) and bool(options.get("include_usage")),
+        with_usage=read_options(body.get("stream_options")),
     )
 
 
@@ -82,17 +79,18 @@ def _choice(number: int, answer: ChatResponse) -> dict[str, Any]:
         message["reasoning_content"] = answer.reasoning
     if answer.tool_calls:
         message["tool_calls"] = [_call(call, place) for place, call in enumerate(answer.tool_calls)]
-    finish = _finish(answer.finish_reason)
-    return {"index": number, "message": message, "logprobs": _logprobs(answer.raw), "finish_reason": finish}
+    finish = finish_of(answer.finish_reason)
+    return {"index": number, "message": message, "logprobs": logprobs_of(answer.raw), "finish_reason": finish}
 
 
-def _logprobs(raw: Any) -> Any:
+def logprobs_of(raw: Any) -> Any:
     """The likelihoods of the tokens, from a provider that speaks this dialect; others tell none."""
     choices = raw.get("choices") if isinstance(raw, dict) else None
     return choices[0].get("logprobs") if choices else None
 
 
-def _finish(reason: str) -> str:
+def finish_of(reason: str) -> str:
+    """Why it ended, in one of this dialect's words."""
     return _FINISH.get(reason, reason)
 
 
@@ -118,7 +116,8 @@ def usage_of(usage: UsageStats) -> dict[str, Any]:
 def error(refusal: Refusal) -> dict[str, Any]:
     """The body of a failure."""
     kind = _KINDS.get(refusal.kind, "server_error")
-    return {"error": {"message": refusal.message, "type": kind, "param": None, "code": refusal.code or refusal.kind}}
+    code = refusal.code or refusal.kind
+    return {"error": {"message": refusal.message, "type": kind, "param": refusal.param, "code": code}}
 
 
 class _Writer:
@@ -147,18 +146,18 @@ class _Writer:
         if chunk.tool_calls:
             delta["tool_calls"] = [{"index": at, **_call(call, at)} for at, call in enumerate(chunk.tool_calls)]
         if chunk.finish_reason is None:
-            return self._frame(choice, delta, None) if delta else b""
+            return self._frame(choice, delta, None, chunk.logprobs) if delta or chunk.logprobs else b""
         return self._last(choice, chunk, delta)
 
     def _last(self, choice: int, chunk: Chunk, delta: dict[str, Any]) -> bytes:
         assert chunk.finish_reason is not None
         if chunk.usage is not None:
             self._usage += chunk.usage
-        spoken = self._frame(choice, delta, None) if delta else b""
-        return spoken + self._frame(choice, {}, _finish(chunk.finish_reason))
+        spoken = self._frame(choice, delta, None, chunk.logprobs) if delta or chunk.logprobs else b""
+        return spoken + self._frame(choice, {}, finish_of(chunk.finish_reason))
 
-    def _frame(self, choice: int, delta: dict[str, Any], finish: str | None) -> bytes:
-        choices = [{"index": choice, "delta": delta, "logprobs": None, "finish_reason": finish}]
+    def _frame(self, choice: int, delta: dict[str, Any], finish: str | None, logprobs: Any = None) -> bytes:
+        choices = [{"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]
         return event({**self._head, "model": self._model, "choices": choices})
 
     def end(self, facts: Mapping[str, Any]) -> bytes:

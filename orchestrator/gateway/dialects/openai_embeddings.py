@@ -9,8 +9,7 @@ from typing import Any
 
 from orchestrator.core.messages import Embeddings
 from orchestrator.gateway.asking import EXTENSION, Asked
-from orchestrator.gateway.dialects.dialect import only_strings, required
-from orchestrator.gateway.refusals import RefusedError
+from orchestrator.gateway.members import COUNT, MODEL, TEXT, Kind, checked, required, texts_in
 
 __all__ = ["FORM", "read", "reply"]
 
@@ -18,16 +17,16 @@ FORM = "encoding_format"
 """The parameter that says how vectors are written; between us and the provider they are always numbers."""
 
 _NOT_PARAMETERS = frozenset({"model", "input", "user", EXTENSION})
+_FORM = Kind("'float' or 'base64'", lambda value: value in ("float", "base64"))
+_KINDS = {"dimensions": COUNT, "user": TEXT, FORM: _FORM}
 
 
 def read(body: Mapping[str, Any]) -> Asked:
     """What is asked: the prompt is the list of texts."""
-    texts = only_strings(body.get("input"), "input")
-    form = body.get(FORM) or "float"
-    if form not in ("float", "base64"):
-        raise RefusedError(400, "invalid_request", f"{FORM}={form!r}: give 'float' or 'base64'")
+    checked(body, _KINDS)
+    texts = texts_in(body, "input")
     params = {name: value for name, value in body.items() if name not in _NOT_PARAMETERS and value is not None}
-    return Asked(required(body, "model", str, words="the id of a model or 'auto'"), texts, params)
+    return Asked(required(body, "model", str, words=MODEL), texts, params)
 
 
 def reply(asked: Asked, vectors: Embeddings) -> dict[str, Any]:

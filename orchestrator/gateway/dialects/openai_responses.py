@@ -8,9 +8,22 @@ from typing import Any
 from orchestrator.core.messages import ChatResponse, Message, ToolCall
 from orchestrator.gateway.asking import Asked
 from orchestrator.gateway.dialects import openai_chat
-from orchestrator.gateway.dialects.dialect import required
-from orchestrator.gateway.dialects.responses_body import body_of
+from orchestrator.gateway.dialects.openai_parameters import CHOICE
+from orchestrator.gateway.dialects.responses_body import body_of, likelihoods_in
 from orchestrator.gateway.dialects.responses_stream import ResponsesWriter
+from orchestrator.gateway.members import (
+    COUNT,
+    FLAG,
+    MODEL,
+    NUMBER,
+    OBJECT,
+    OBJECTS,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    checked,
+    required,
+)
 from orchestrator.gateway.refusals import RefusedError
 
 __all__ = ["ID", "error", "read", "reply", "writer"]
@@ -18,26 +31,49 @@ __all__ = ["ID", "error", "read", "reply", "writer"]
 error = openai_chat.error
 ID = "resp_"
 _PARAMETERS = ("temperature", "top_p", "parallel_tool_calls", "top_logprobs")
+_LIKELIHOODS = "message.output_text.logprobs"  # the member of `include` that asks for them
 _TURNS = ("user", "assistant", "system", "developer")
+_KINDS = {
+    "stream": FLAG,
+    "temperature": NUMBER,
+    "top_p": NUMBER,
+    "max_output_tokens": COUNT,
+    "instructions": TEXT,
+    "tools": OBJECTS,
+    "tool_choice": CHOICE,
+    "parallel_tool_calls": FLAG,
+    "top_logprobs": WHOLE,
+    "text": OBJECT,
+    "reasoning": OBJECT,
+    "store": FLAG,
+    "background": FLAG,
+    "metadata": OBJECT,
+    "include": TEXTS,
+}
 
 
 def read(body: Mapping[str, Any]) -> Asked:
     """What is asked; conversations kept on a server (`previous_response_id`, `conversation`) are refused."""
-    for name in ("previous_response_id", "conversation"):
-        if body.get(name) is not None:
-            raise RefusedError(400, "invalid_request", f"{name!r} is not served: no answer is kept; send all turns")
+    checked(body, _KINDS)
+    for name in ("previous_response_id", "conversation", "background"):
+        if body.get(name):
+            raise _refused(f"{name!r} is not served: no answer is kept; send all turns", name)
     params: dict[str, Any] = {name: body[name] for name in _PARAMETERS if body.get(name) is not None}
     if body.get("max_output_tokens") is not None:
         params["max_tokens"] = body["max_output_tokens"]
     if body.get("instructions"):
         params["system"] = body["instructions"]
+    if "top_logprobs" in params or _LIKELIHOODS in (body.get("include") or ()):
+        params |= {"logprobs": True, "cache": False}  # a remembered answer has none
     params.update(_tools(body))
     if (form := _form(body.get("text"))) is not None:
         params["response_format"] = form
-    if isinstance(effort := body.get("reasoning"), Mapping) and effort.get("effort"):
-        params["reasoning_effort"] = effort["effort"]
+    thinking = body.get("reasoning") or {}
+    checked(thinking, {"effort": TEXT}, of="'reasoning'")
+    if thinking.get("effort"):
+        params["reasoning_effort"] = thinking["effort"]
     return Asked(
-        model=required(body, "model", str, words="the id of a model, a profile's name or 'auto'"),
+        model=required(body, "model", str, words=MODEL),
         prompt=_turns(required(body, "input", (str, list), words="a text or a list of items")),
         params=params,
         stream=bool(body.get("stream")),
@@ -49,15 +85,16 @@ def _tools(body: Mapping[str, Any]) -> dict[str, Any]:
     if not tools:
         return {}
     for tool in tools:
-        if not isinstance(tool, Mapping) or tool.get("type") != "function":
-            raise RefusedError(400, "invalid_request", "tools that run on a server are not served: give functions")
+        if tool.get("type") != "function":
+            raise _refused("tools that run on a server are not served: give functions", "tools")
     return {"tools": tools, "tool_choice": body.get("tool_choice")}
 
 
 def _form(text: Any) -> Any:
     """The form of the answer, in chat's words."""
-    form = text.get("format") if isinstance(text, Mapping) else None
-    if not isinstance(form, Mapping) or form.get("type") in (None, "text"):
+    form = (text or {}).get("format") or {}
+    checked({"format": form}, {"format": OBJECT}, of="'text'")
+    if form.get("type") in (None, "text"):
         return None
     if form.get("type") != "json_schema":
         return form
@@ -68,9 +105,9 @@ def _turns(given: Any) -> Any:
     if isinstance(given, str):
         return given
     turns: list[Message] = []
+    if not OBJECTS.fits(given):
+        raise _refused("an item of 'input' is an object", "input")
     for item in given:
-        if not isinstance(item, Mapping):
-            raise RefusedError(400, "invalid_request", "an item of 'input' is an object")
         _take(turns, item)
     return turns
 
@@ -81,7 +118,8 @@ def _take(turns: list[Message], item: Mapping[str, Any]) -> None:
     if kind == "message" and item.get("role") in _TURNS:
         turns.append(Message.of({"role": item["role"], "content": item.get("content")}))
     elif kind == "function_call":
-        call = ToolCall.read(str(item.get("name")), item.get("arguments"), item.get("call_id"))
+        name = required(item, "name", str, words="the name of a function", of="a function_call")
+        call = ToolCall.read(name, item.get("arguments"), _call_id(item))
         if turns and turns[-1].role == "assistant":
             turns[-1] = turns[-1]._replace(tool_calls=(*turns[-1].tool_calls, call))
         else:
@@ -89,14 +127,25 @@ def _take(turns: list[Message], item: Mapping[str, Any]) -> None:
     elif kind == "function_call_output":
         said = item.get("output")
         text = said if isinstance(said, str) else Message.of({"role": "user", "content": said}).text
-        turns.append(Message("tool", text, tool_call_id=str(item.get("call_id"))))
+        turns.append(Message("tool", text, tool_call_id=_call_id(item)))
+    elif kind == "message":
+        raise _refused(f"a message of 'input' has a role among {', '.join(_TURNS)}", "input")
     elif kind != "reasoning":
-        raise RefusedError(400, "invalid_request", f"items of type {str(kind)[:40]!r} are not served")
+        raise _refused(f"items of type {str(kind)[:40]!r} are not served", "input")
+
+
+def _call_id(item: Mapping[str, Any]) -> str:
+    return str(required(item, "call_id", str, words="the id of the call", of=f"a {item['type']}"))
+
+
+def _refused(why: str, name: str) -> RefusedError:
+    return RefusedError(400, "invalid_request", why, param=name)
 
 
 def reply(asked: Asked, answers: Sequence[ChatResponse], created_s: int) -> dict[str, Any]:
     """A response."""
-    return body_of(asked, answers[0], answers[0].id, created_s)
+    likelihoods = likelihoods_in(openai_chat.logprobs_of(answers[0].raw))
+    return body_of(asked, answers[0], answers[0].id, created_s, likelihoods)
 
 
 def writer(asked: Asked, answer_id: str, created_s: int) -> ResponsesWriter:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.core.messages import ChatResponse, ToolCall
 from orchestrator.core.usage import UsageStats
 from orchestrator.gateway.asking import Asked
 
-__all__ = ["body_of", "call_item", "head_of", "items_of", "message_item"]
+__all__ = ["Likelihoods", "body_of", "call_item", "head_of", "items_of", "likelihoods_in", "message_item"]
+
+Likelihoods = Sequence[Mapping[str, Any]]
+"""One entry a token; chat and Responses tell them alike."""
 
 
 def head_of(asked: Asked, answer_id: str, created_s: int, model: str | None) -> dict[str, Any]:
@@ -39,35 +43,43 @@ def head_of(asked: Asked, answer_id: str, created_s: int, model: str | None) -> 
     }
 
 
-def body_of(asked: Asked, answer: ChatResponse, answer_id: str, created_s: int) -> dict[str, Any]:
+def body_of(
+    asked: Asked, answer: ChatResponse, answer_id: str, created_s: int, likelihoods: Likelihoods = ()
+) -> dict[str, Any]:
     """The whole response."""
     cut = answer.finish_reason in ("length", "content_filter")
     reason = "max_output_tokens" if answer.finish_reason == "length" else "content_filter"
     return head_of(asked, answer_id, created_s, answer.model_id) | {
         "status": "incomplete" if cut else "completed",
         "incomplete_details": {"reason": reason} if cut else None,
-        "output": items_of(answer, answer_id),
+        "output": items_of(answer, answer_id, likelihoods),
         "usage": _usage_of(answer.usage),
     }
 
 
-def items_of(answer: ChatResponse, answer_id: str) -> list[dict[str, Any]]:
+def items_of(answer: ChatResponse, answer_id: str, likelihoods: Likelihoods = ()) -> list[dict[str, Any]]:
     """The message, if there is one, and every call."""
     said = answer.text or answer.refusal or not answer.tool_calls
-    items = [message_item(answer_id, answer.text, answer.refusal)] if said else []
+    items = [message_item(answer_id, answer.text, answer.refusal, likelihoods)] if said else []
     return items + [call_item(answer_id, call, at) for at, call in enumerate(answer.tool_calls)]
 
 
-def message_item(answer_id: str, text: str, refusal: str = "") -> dict[str, Any]:
+def message_item(answer_id: str, text: str, refusal: str = "", likelihoods: Likelihoods = ()) -> dict[str, Any]:
     """A finished message."""
-    content = {"type": "refusal", "refusal": refusal} if refusal else text_part(text)
+    content = {"type": "refusal", "refusal": refusal} if refusal else text_part(text, likelihoods)
     status = {"id": f"msg_{answer_id}", "type": "message", "status": "completed", "role": "assistant"}
     return {**status, "content": [content]}
 
 
-def text_part(text: str) -> dict[str, Any]:
-    """A text within a message."""
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def likelihoods_in(told: Mapping[str, Any] | None) -> Likelihoods:
+    """Those that chat's form tells, if there are any."""
+    content = told.get("content") if told else None
+    return content if isinstance(content, list) else ()
+
+
+def text_part(text: str, likelihoods: Likelihoods = ()) -> dict[str, Any]:
+    """A text within a message, with the likelihoods of its tokens where they were asked for."""
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": list(likelihoods)}
 
 
 def call_item(answer_id: str, call: ToolCall, place: int) -> dict[str, Any]:

@@ -7,7 +7,15 @@ from typing import Any
 
 from orchestrator.core.messages import ChatResponse, Chunk, ToolCall
 from orchestrator.gateway.asking import EXTENSION, Asked
-from orchestrator.gateway.dialects.responses_body import body_of, call_item, head_of, message_item, text_part
+from orchestrator.gateway.dialects.responses_body import (
+    Likelihoods,
+    body_of,
+    call_item,
+    head_of,
+    likelihoods_in,
+    message_item,
+    text_part,
+)
 from orchestrator.gateway.frames import event
 from orchestrator.gateway.refusals import Refusal
 
@@ -23,6 +31,7 @@ class ResponsesWriter:
         self._created_s = created_s
         self._number = 0
         self._text: list[str] = []
+        self._likelihoods: list[Mapping[str, Any]] = []
         self._begun = self._message_open = False
         self._items = 0
         self._last: tuple[str, dict[str, Any]] = ("response.completed", {})
@@ -30,8 +39,8 @@ class ResponsesWriter:
     def piece(self, choice: int, chunk: Chunk) -> bytes:  # noqa: ARG002 - this dialect has one choice
         """The frames for one piece."""
         out = b"" if self._begun else self._start(chunk.model_id)
-        if chunk.text:
-            out += self._say(chunk.text)
+        if chunk.text or chunk.logprobs:
+            out += self._say(chunk.text, likelihoods_in(chunk.logprobs))
         if chunk.finish_reason is not None:
             out += self._close_message() if self._message_open else b""
             out += b"".join(self._call(call, at) for at, call in enumerate(chunk.tool_calls))
@@ -43,10 +52,11 @@ class ResponsesWriter:
         head = head_of(self._asked, self._id, self._created_s, model)
         return self._event("response.created", response=head) + self._event("response.in_progress", response=head)
 
-    def _say(self, text: str) -> bytes:
+    def _say(self, text: str, likelihoods: Likelihoods) -> bytes:
         out = b"" if self._message_open else self._open_message()
         self._text.append(text)
-        return out + self._in_message("response.output_text.delta", delta=text, logprobs=[])
+        self._likelihoods.extend(likelihoods)
+        return out + self._in_message("response.output_text.delta", delta=text, logprobs=likelihoods)
 
     def _open_message(self) -> bytes:
         self._message_open = True
@@ -56,10 +66,10 @@ class ResponsesWriter:
 
     def _close_message(self) -> bytes:
         self._message_open = False
-        text = "".join(self._text)
-        out = self._in_message("response.output_text.done", text=text, logprobs=[])
-        out += self._in_message("response.content_part.done", part=text_part(text))
-        return out + self._done(message_item(self._id, text))
+        text, likelihoods = "".join(self._text), self._likelihoods
+        out = self._in_message("response.output_text.done", text=text, logprobs=likelihoods)
+        out += self._in_message("response.content_part.done", part=text_part(text, likelihoods))
+        return out + self._done(message_item(self._id, text, likelihoods=likelihoods))
 
     def _call(self, call: ToolCall, place: int) -> bytes:
         item = call_item(self._id, call, place)
@@ -83,7 +93,7 @@ class ResponsesWriter:
             usage=chunk.usage,
             model_id=chunk.model_id,
         )
-        body = body_of(self._asked, answer, self._id, self._created_s)
+        body = body_of(self._asked, answer, self._id, self._created_s, self._likelihoods)
         kind = "response.completed" if body["status"] == "completed" else "response.incomplete"
         self._last = (kind, body)
         return b""

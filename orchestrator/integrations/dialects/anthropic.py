@@ -19,6 +19,7 @@ from orchestrator.integrations.dialects.dialect import (
 )
 from orchestrator.integrations.dialects.finish import finish_reason
 from orchestrator.integrations.dialects.listing import ListedModel, listed, plain_text, tokens
+from orchestrator.integrations.dialects.prompt_marks import MARKS, mark
 from orchestrator.integrations.dialects.wishes import as_list, renamed, system_text, tool_wish, turns
 
 __all__ = ["Anthropic", "read_token_count"]
@@ -54,6 +55,8 @@ class Anthropic(EventDialect):
             body["output_config"] = {**body.get("output_config", {}), "format": form}
         if stream:
             body["stream"] = True
+        if MARKS in request.params:
+            mark(body, request.params[MARKS])
         return body
 
     def decode(self, body: Any) -> Reply:
@@ -258,6 +261,8 @@ class MessagesReader(StreamReader):
     def _block(self, index: Any, block: dict[str, Any]) -> Sequence[Chunk]:
         if block.get("type") == "tool_use":
             self._open[index] = (block, [])
+        if block.get("type") == "redacted_thinking" and block.get("data"):
+            return (Chunk(redacted=str(block["data"])),)
         return self.say(block.get("text"), block.get("thinking")) if block.get("type") in ("text", "thinking") else ()
 
     def _delta(self, index: Any, delta: dict[str, Any]) -> Sequence[Chunk]:

@@ -275,7 +275,9 @@ class ChatReader(StreamReader):
             self.raw_finish = str(finish)
             self.ended = True
         delta = choice.get("delta")
-        return self._delta(delta) if isinstance(delta, dict) else NO_CHUNKS
+        chunks = self._delta(delta) if isinstance(delta, dict) else NO_CHUNKS
+        likelihoods = choice.get("logprobs")
+        return _with_likelihoods(chunks, likelihoods) if isinstance(likelihoods, dict) else chunks
 
     def _delta(self, delta: dict[str, Any]) -> Sequence[Chunk]:
         if delta.keys() <= _PLAIN and isinstance(delta.get("content", ""), str):  # most pieces are text and no more
@@ -307,6 +309,14 @@ class ChatReader(StreamReader):
     def calls(self) -> tuple[ToolCall, ...]:
         """The tool calls of the whole answer."""
         return tuple(ToolCall.read(name, _joined(pieces), call_id) for call_id, name, pieces in self._calls.values())
+
+
+def _with_likelihoods(chunks: Sequence[Chunk], likelihoods: dict[str, Any]) -> Sequence[Chunk]:
+    """The piece with the likelihoods of its tokens, of which a piece without words may have some, too."""
+    told = {name: value for name, value in likelihoods.items() if value}
+    if not told:
+        return chunks
+    return (*chunks[:-1], (chunks[-1] if chunks else Chunk())._replace(logprobs=likelihoods))
 
 
 def _joined(pieces: list[Any]) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from orchestrator.core.messages import Message, Request
 from orchestrator.errors import InvalidRequestError
+from orchestrator.integrations.dialects.prompt_marks import MARKS
 
 __all__ = ["renamed", "system_text", "tool_wish", "turns"]
 
@@ -30,15 +31,16 @@ def tool_wish(choice: Any) -> tuple[ToolMode, str | None] | None:
         name = inner.get("name") if isinstance(inner, Mapping) else None
         if isinstance(name, str):
             return "tool", name
-        if choice.get("type") in _MODES:
-            return _MODES[choice["type"]], None
+        kind = choice.get("type")
+        if isinstance(kind, str) and kind in _MODES:
+            return _MODES[kind], None
     raise InvalidRequestError("tool_choice is 'auto', 'none', 'required' or the name of a tool")
 
 
 def renamed(params: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """The parameters under a provider's names; what has no other name goes as it is, None not at all.
 
-    `thinking` beside `reasoning_effort` says the same to Anthropic, and is left out.
+    `thinking` beside `reasoning_effort` says the same to Anthropic, and is left out; so are marks on the prompt.
 
     >>> renamed({"stop": "x", "reasoning_effort": "low", "thinking": {"type": "adaptive"}}, {"stop": "stop_sequences"})
     {'stop_sequences': 'x', 'reasoning_effort': 'low'}
@@ -46,6 +48,7 @@ def renamed(params: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
     if "thinking" in params and "reasoning_effort" in params:
         params = {name: value for name, value in params.items() if name != "thinking"}
     found = {names.get(name, name): value for name, value in params.items() if value is not None}
+    found.pop(MARKS, None)
     for name, value in found.items():
         if type(value) is float and not math.isfinite(value):
             raise InvalidRequestError(f"{name}={value!r} is no number a provider takes")

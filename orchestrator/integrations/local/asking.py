@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.core.messages import Request
+from orchestrator.integrations.dialects.prompt_marks import MARKS
 from orchestrator.integrations.failures import UnsupportedFeatureError
 from orchestrator.integrations.local.stops import stop_words
 
 __all__ = ["MOST_NEW_TOKENS", "asked_for", "plain_prompt", "turns"]
 
 MOST_NEW_TOKENS = 512  # where the request sets no limit
-_OURS = {"max_tokens", "max_completion_tokens", "temperature", "stop", "n", "stream", "user"}
+_OURS = {"max_tokens", "max_completion_tokens", "temperature", "stop", "n", "stream", "user", MARKS}
 _FOR_SAMPLING = {"top_p", "top_k", "min_p", "typical_p"}
 
 
