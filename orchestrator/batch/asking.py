@@ -109,8 +109,8 @@ def _answered(line: Line, found: _Found, spent_usd: float) -> dict[str, Any]:
     }
 
 
-def failed(line: Line, refusal: Refusal, spent_usd: float = 0.0) -> dict[str, Any]:
-    """The record of a line that has no answer, and what the attempts have cost (USD)."""
+def failed(line: Line, refusal: Refusal, spent_usd: float | None) -> dict[str, Any]:
+    """The record of a line that has no answer, and what the attempts have cost (USD; None where nobody knows)."""
     return {
         "id": f"batch_req_{line.digest}",
         "custom_id": line.custom_id,

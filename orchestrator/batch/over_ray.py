@@ -71,7 +71,7 @@ class _Workers:
                 record = await self._answer(line, self._actors[(place + lost) % len(self._actors)])
             if record is not None:
                 return record
-        return failed(line, refusal)
+        return failed(line, refusal, spent_usd=None)  # who knew has died
 
     async def _answer(self, line: Line, actor: Any) -> Record | None:
         """The same by one actor; None where it was lost."""

@@ -42,7 +42,7 @@ class GatewayKey:
             _check_switch(getattr(self, switch), f"{switch} of the key {self.name!r}")
         for limit in ("requests_per_minute", "budget_usd_per_day"):
             value = getattr(self, limit)
-            if value is not None and (isinstance(value, bool) or not (math.isfinite(value) and value > 0)):
+            if value is not None and not (type(value) in (int, float) and math.isfinite(value) and value > 0):
                 raise ConfigurationError(f"{limit}={value!r} of the key {self.name!r}: give a number above 0, or none")
 
 
@@ -77,8 +77,7 @@ class GatewaySettings:
 
     Sizes are bytes, times seconds. A connection has `head_s` to say what it wants and `read_s` for a body; `drain_s` is
     how long calls in flight may finish after SIGTERM, `beat_s` how long a stream may be silent before it gives a sign
-    of life. `operator_key` opens the buttons of the dashboard and
-    nothing else, for a gateway without admin keys.
+    of life. `operator_key` opens the buttons of the dashboard and nothing else, for a gateway without admin keys.
 
     >>> GatewaySettings(port=99999)
     Traceback (most recent call last):
@@ -94,14 +93,13 @@ class GatewaySettings:
     read_s: float = 30.0
     drain_s: float = 30.0
     beat_s: float = 15.0
-    most_choices: int = 8
     allow_open: bool = False
     operator_key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigurationError(f"port={self.port!r}: give a number from 0 (any free port) to 65535")
-        for name in ("max_body", "head_s", "read_s", "drain_s", "beat_s", "most_choices"):
+        for name in ("max_body", "head_s", "read_s", "drain_s", "beat_s"):
             if not getattr(self, name) > 0:
                 raise ConfigurationError(f"{name}={getattr(self, name)!r}: give a number above 0")
         if self.operator_key is not None and len(self.operator_key) < _SHORTEST_KEY:

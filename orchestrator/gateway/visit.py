@@ -139,7 +139,8 @@ class Desk:
         self, speaker: Speaker, writer: StreamWriter, first: Piece, rest: AsyncIterator[Piece], *, ends: _Ends
     ) -> None:
         """Say every piece, then what came of it; a failure from here on is told in the stream."""
-        answers: list[ChatResponse] = []
+        only = first[1].response  # a call of a tool, or nothing at all, is one piece and the last
+        answers: list[ChatResponse] = [] if only is None else [only]
         try:
             await speaker.say(writer.piece(*first))
             async for choice, chunk in rest:

@@ -88,9 +88,9 @@ class Line:
         """The body of a request; where its parameters are of kinds that cannot be written, that is no failure here."""
         try:
             return self.dialect.encode(request, self.model, stream=stream)
-        except (TypeError, ValueError, AttributeError) as fault:
+        except (TypeError, ValueError, LookupError, AttributeError) as fault:
             given = ", ".join(map(repr, request.params)) or "none"
-            why = f"the parameters, tools or turns are not of the kinds that {self._provider} takes; parameters: {given:.200}"
+            why = f"parameters, tools or turns are not of the kinds that {self._provider} takes; given: {given:.200}"
             raise InvalidRequestError(why) from fault
 
     async def ask(self, url: URL, body: bytes | None, private: Callable[[], Sequence[str]]) -> Any:

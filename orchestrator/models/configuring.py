@@ -69,9 +69,12 @@ def registry_of(cls: type[R], settings: Settings, **given: Any) -> R:
 
 def configure(registry: Fleet, settings: Settings) -> Reloaded:
     """Set up a registry that is there already: anew while nobody has used it, else as far as it goes in use."""
-    if registry or registry.settlement.outcomes:
+    bound = registry.budgets is not None or registry.sharing is not None  # by hand, and to last
+    if registry or bound or registry.settlement.outcomes:
         return reconfigured(registry, settings)
+    before = registry.engine
     type(registry).__init__(registry, **_parts(settings, {}))  # whoever holds it holds the configured one
+    registry.keep_listeners(before)
     _fill(registry, settings)
     return Reloaded(added=tuple(registry))
 

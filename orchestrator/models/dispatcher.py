@@ -74,6 +74,9 @@ class Dispatcher:
 
     async def embed(self, model: Model, texts: Sequence[str], params: dict[str, Any]) -> Embeddings:
         """One vector a text, accounted like any call."""
+        given: Sequence[object] = texts
+        if strange := {type(text).__name__ for text in given if not isinstance(text, str)}:
+            raise TypeError(f"only texts can be embedded, not {' or '.join(sorted(strange))}")
         tenant, tags = tenant_of(params.pop("tenant", None)), usage_tags_of(params.pop("usage_tags", None))
         question = question_of(Request((), (), params, tenant=tenant, usage_tags=tags), only=model)
 

@@ -55,6 +55,9 @@ class Fleet(ModelMap):
         model._caller = None  # noqa: SLF001 - likewise
         self.settlement.retire(model.id)
 
+    def _health_changed(self, *_: object) -> None:
+        self._changed()  # who fits is found out anew
+
     # the parts of the engine
 
     @property
@@ -136,3 +139,18 @@ class Fleet(ModelMap):
         observers.remove(listener)  # type: ignore[arg-type]  # likewise
         if not observers:
             self.settlement.unsubscribe(observers.settled)
+
+    def keep_listeners(self, before: Engine) -> None:
+        """Whoever was told of that engine is told of the one that has taken its place."""
+        own = (before.journal, before.observers.settled)
+        for subscriber in before.settlement.subscribers:
+            if subscriber not in own:
+                self.subscribe(subscriber)
+        for watcher in before.settlement.watchers:
+            self.watch(watcher)
+        for observer in before.observers:
+            self.observe(observer)
+        self.engine.choices.watchers += before.choices.watchers
+        for listener in before.health.listeners:
+            if listener not in self.health.listeners:
+                self.health.subscribe(listener)

@@ -78,6 +78,11 @@ class ModelHealthMonitor(PassiveHealth):
         """Answers that bring it back."""
         return self.rules.recovery_threshold
 
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Who is called at every change."""
+        return tuple(self._listeners)
+
     def subscribe(self, listener: Listener) -> None:
         """Call `listener(model_id, old_status, new_status)` at every change."""
         self._listeners.append(listener)

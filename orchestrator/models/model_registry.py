@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.core.clock import SYSTEM_CLOCK, Clock
@@ -15,7 +14,7 @@ from orchestrator.core.messages import ChatResponse, Chunk, Prompt, Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Objective, ObjectiveLike
 from orchestrator.core.requirements import Requirements
-from orchestrator.errors import ModelNotFoundError, NoEligibleModelsError
+from orchestrator.errors import ConfigurationError, ModelNotFoundError, NoEligibleModelsError
 from orchestrator.models.admission import Admission
 from orchestrator.models.budgets import Budgets
 from orchestrator.models.collectors import collector_subscriber
@@ -132,7 +131,7 @@ class ModelRegistry(Configured):
             self.engine.keep_to(Budgets.of(budgets, clock=clock, accounts=self.usage.accounts))
         if metrics:
             self.subscribe(collector_subscriber(metrics))
-        self.health.subscribe(lambda *_: self._changed())
+        self.health.subscribe(self._health_changed)
         self._background: list[asyncio.Task[None]] = []
         if state is not None:
             self.share(state)
@@ -146,6 +145,8 @@ class ModelRegistry(Configured):
         """
         from orchestrator.state.sharing import Sharing
 
+        if self._background:
+            raise ConfigurationError("share() comes too late: call it before `async with registry`")
         budgets = self.budgets
         if self.sharing is not None and budgets is not None and budgets.accounts is self.sharing.accounts:
             budgets.accounts = self.usage.accounts  # as they were: the place that is named last has them
@@ -263,18 +264,22 @@ class ModelRegistry(Configured):
 
     async def __aenter__(self) -> Self:
         self.gate.open()
-        self._background = [asyncio.create_task(self.health.run(self.values), name="health")]
-        if self.sharing is not None:
+        if self.sharing is not None:  # first, since it is awaited: where it fails, nothing else runs yet
             self._background.append(await self.sharing.start())
+        self._background.append(asyncio.create_task(self.health.run(self.values), name="health"))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for task in self._background:
+        background, self._background = self._background, []
+        for task in background:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-        self._background = []
-        await self.cleanup()
+        try:
+            ended = await asyncio.gather(*background, return_exceptions=True)
+        finally:
+            await self.cleanup()
+        for failure in ended:
+            if isinstance(failure, Exception):
+                raise failure
 
     async def cleanup(self) -> None:
         """Close what the models' calls have opened on this event loop."""

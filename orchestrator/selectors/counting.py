@@ -130,7 +130,7 @@ class Counting:
                 seated[name] = self._seat(name)
         finally:
             seats, self._seats, self._free_rows = self._seats, None, iter(())
-            self._table = self._table.with_rows(seats)
+            self._move_to(self._table.with_rows(seats))
             self._known.update(seated)  # after the table, as a choice in another thread may look for their rows
 
     def _seat(self, name: str) -> Arm:
@@ -145,7 +145,7 @@ class Counting:
         if early is not None:
             self._add(arm, early)
         if self._seats is None:
-            self._table = self._table.with_row(arm.row, name)
+            self._move_to(self._table.with_row(arm.row, name))
             self._known[name] = arm
         return arm
 
@@ -159,7 +159,12 @@ class Counting:
         self._in_flight -= gone.pending
         self._supposed.pop(gone, None)
         self._rated = sum(known.rated for known in self._known.values())
-        self._table = self._table.with_row(gone.row, None)
+        self._move_to(self._table.with_row(gone.row, None))
+
+    def _move_to(self, table: Arms) -> None:
+        """From now on this table counts; what another thread still writes into the last one is written here anew."""
+        self._table = table
+        self._stale.extend(self._known.values())
 
     # calls
 
@@ -313,6 +318,8 @@ class Counting:
             arm.merit = merit
             table.lagging.add(arm)
             self.refresh(table, arm)
+            if table is not self._table:  # somebody came or went meanwhile
+                stale.add(arm)
 
     def _age(self) -> None:
         """Let the next result weigh more than all before it; now and then scale everything back."""

@@ -27,6 +27,7 @@ class EpsilonGreedySelector(Floored):
     """
 
     name = "epsilon-greedy"
+    deterministic = True  # but for the lot
 
     def __init__(self, epsilon: float = 0.1, *, objective: Objective | None = None) -> None:
         super().__init__(objective=objective)

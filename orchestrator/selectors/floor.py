@@ -16,7 +16,8 @@ __all__ = ["Floored"]
 class Floored(ModelSelector):
     """Takes, with probability `floor`, any plausible candidate with equal chance, and else what the policy chooses.
 
-    Where the policy itself draws nothing the propensity of a choice is exact:
+    Where the policy's class says that it is `deterministic`, or the floor is 1, the propensity of a choice is exact,
+    and else unknown:
 
         floor / number of plausible candidates + (1 - floor) if it is the policy's own choice
 
@@ -31,7 +32,7 @@ class Floored(ModelSelector):
         if not 0 <= floor <= 1:
             raise ConfigurationError(f"floor={floor!r}: a probability from 0 to 1")
         self.floor = floor
-        self.deterministic = floor == 0  # together with the policy it is laid over
+        self.deterministic = type(self).deterministic and floor == 0
         self.overrules = self.overrules or floor > 0
 
     def overruled(
@@ -45,7 +46,10 @@ class Floored(ModelSelector):
         drawn = place
         if rng.random() < self.floor:
             drawn = plausible[int(rng.integers(len(plausible)))]
-        propensity = (self.floor / len(plausible) if drawn in plausible else 0.0) + (1 - self.floor) * (drawn == place)
+        propensity: float | None = None
+        if type(self).deterministic or self.floor == 1:
+            by_lot = self.floor / len(plausible) if drawn in plausible else 0.0
+            propensity = by_lot + (1 - self.floor) * (drawn == place)
         scores = np.array(own.scores)
         scores[drawn] = own.score
         return Choice(slate.arms[drawn], own.score, scores, propensity)

@@ -70,6 +70,7 @@ class Tally:
         numbers[row, column] += number
         totals[row, column] += total
         if number != 1.0:  # a correction, or a sum from elsewhere
+            numbers[row, column] = max(numbers[row, column], 0.0)
             totals[row, column] = min(max(totals[row, column], 0.0), numbers[row, column])
 
     def charge(self, category: str, column: int, *, cost_usd: float, number: float = 1.0) -> None:

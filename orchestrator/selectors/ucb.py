@@ -20,6 +20,7 @@ from orchestrator.selectors.standing import Standing
 __all__ = ["UCBModelSelector"]
 
 _UNTRIED = 1e9  # the width of an arm that nobody has asked yet
+_WAYS = ("scores", "few_scores", "scores_in", "few_scores_in")
 _STEP = 1.01  # the ratio of two numbers of trials, or weights, that are told apart
 
 
@@ -59,7 +60,7 @@ class UCBModelSelector(ModelSelector):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._by_standing = cls.scores is UCBModelSelector.scores and cls.scores_in is ModelSelector.scores_in
+        cls._by_standing = all(getattr(cls, way) is getattr(UCBModelSelector, way) for way in _WAYS)
 
     def __init__(
         self,

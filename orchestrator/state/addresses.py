@@ -9,6 +9,8 @@ from orchestrator.state.store import StateStore
 
 __all__ = ["state_store_at"]
 
+_GIVE = "give redis://host:port/db, sqlite:///path or memory://"
+
 
 def state_store_at(place: str | StateStore) -> StateStore:
     """The store at `redis://...` (also rediss, unix, valkey), `sqlite:///path`, `memory://`, or the one that is given.
@@ -20,6 +22,8 @@ def state_store_at(place: str | StateStore) -> StateStore:
     orchestrator.errors.ConfigurationError: state 'postgres': give redis://host:port/db, sqlite:///path or memory://
     """
     if not isinstance(place, str):
+        if not hasattr(place, "exchange"):
+            raise ConfigurationError(f"state is a {type(place).__name__}: {_GIVE}, or a StateStore")
         return place
     scheme, _, rest = place.partition("://")
     if scheme == "memory":
@@ -34,4 +38,4 @@ def state_store_at(place: str | StateStore) -> StateStore:
         from orchestrator.state.redis import RedisState
 
         return RedisState(place)
-    raise ConfigurationError(f"state {scheme!r}: give redis://host:port/db, sqlite:///path or memory://")
+    raise ConfigurationError(f"state {scheme!r}: {_GIVE}")

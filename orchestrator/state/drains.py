@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from orchestrator.state.store import Sums
@@ -12,67 +12,72 @@ if TYPE_CHECKING:
 
 __all__ = ["Drains"]
 
-_HALF = 0.5
-
 
 class Drains:
-    """A record for each model that was ever drained, with a field for each process that has done so.
+    """A record for each model that was ever drained, with a field for each process that has had a word on it.
 
-    A process raises its own field only, to 1, and who restores a model lowers all that stand; so two who do the same at
-    once do no harm. While any field stands the model is out, for processes that know nothing else, too.
+    Nobody writes the field of another. A word is twice a number above all that its speaker has heard of (Lamport,
+    1978), and one more where it takes the model out; the highest word of a record holds. So the same said by many at
+    once does no harm, and of two who say the opposite without having heard of each other, who takes it out is right.
     """
 
     kind = "drain"
 
-    def __init__(self, health: ModelHealthMonitor, process: Callable[[], str]) -> None:
+    def __init__(self, health: ModelHealthMonitor, process: Callable[[], str], common: Callable[[], Sums]) -> None:
         self._health = health
         self._process = process
-        self._told: dict[str, dict[str, float]] = {}  # what all have told by now, this process with them
+        self._common = common  # the records as they stand in the store
         self._agreed: set[str] = set()  # models that are out for all and were put out here, too
+        self._restored: set[str] = set()  # by hand, since the last round
+        self._under_way: set[str] = set()  # models on which a word has not arrived
+        health.subscribe(self._changed)
+
+    def _changed(self, model_id: str, before: str, after: str) -> None:
+        if before == "drained" != after:  # nobody is told so of a model that has left: it was restored by nobody
+            self._restored.add(model_id)
 
     def news(self) -> Sums:
-        """Who was drained here that nobody has told of, and who is drained no more."""
-        self._agreed &= {model.id for model in self._health.models()}  # one that left was restored by nobody
-        rows = {model_id: self._raised(model_id) for model_id in self._health.drained - self._agreed}
-        rows |= {model_id: self._lowered(model_id) for model_id in self._agreed - self._health.drained}
-        self._agreed = set(self._health.drained)
-        for model_id, row in rows.items():
-            self._add(model_id, row)
-        return {f"{self.kind}:{model_id}": row for model_id, row in rows.items() if row}
+        """What was done here by hand, and what was told before and has not arrived."""
+        restored, self._restored = self._restored, set()
+        drained = self._health.drained
+        touched = (drained - self._agreed) | restored | self._under_way
+        self._agreed = set(drained)
+        self._under_way = {model_id for model_id in touched if self._is_out(model_id) != (model_id in drained)}
+        return {_record(model_id): self._word(model_id, out=model_id in drained) for model_id in self._under_way}
 
-    def _raised(self, model_id: str) -> dict[str, float]:
-        if self._stands(model_id):
-            return {}
-        own = self._process()
-        return {own: 1.0 - self._told.get(model_id, {}).get(own, 0.0)}
+    def _word(self, model_id: str, *, out: bool) -> dict[str, float]:
+        """What this process adds to its field, so that it is the highest."""
+        told, process = self._told(model_id), self._process()
+        highest = max(told.values(), default=0.0)
+        return {process: 2 * (highest // 2 + 1) + out - told.get(process, 0.0)}
 
-    def _lowered(self, model_id: str) -> dict[str, float]:
-        return {process: -level for process, level in self._told.get(model_id, {}).items() if level > _HALF}
+    def _told(self, model_id: str) -> Mapping[str, float]:
+        return self._common().get(_record(model_id), {})
 
-    def _stands(self, model_id: str) -> bool:
-        return any(level > _HALF for level in self._told.get(model_id, {}).values())
-
-    def _add(self, model_id: str, row: dict[str, float]) -> None:
-        told = self._told.setdefault(model_id, {})
-        for process, change in row.items():
-            told[process] = told.get(process, 0.0) + change
+    def _is_out(self, model_id: str) -> bool:
+        return max(self._told(model_id).values(), default=0.0) % 2 == 1
 
     def arrived(self) -> None:
-        """Nothing is held back for it."""
+        """What others have said since counts again."""
+        self._under_way = set()
 
-    def absorb(self, changes: Sums) -> None:
-        """Do here what others have done; to models that have only come by now, too."""
-        for record, row in changes.items():
-            self._add(record.partition(":")[2], dict(row))
-        for model_id in {model.id for model in self._health.models()} & self._told.keys():
+    def absorb(self, changes: Sums) -> None:  # noqa: ARG002 - the contract's; models that came by now heed old words, too
+        """Do here what others have done."""
+        for model_id in {model.id for model in self._health.models()} - self._under_way:
             self._follow(model_id)
 
     def _follow(self, model_id: str) -> None:
-        if self._stands(model_id) and model_id not in self._agreed:
+        if not self._told(model_id):
+            self._agreed.discard(model_id)  # if it was there, it is lost with the store, and said again
+        elif self._is_out(model_id) and model_id not in self._agreed:
             self._agreed.add(model_id)
             if model_id not in self._health.drained:
                 self._health.drain(model_id)
-        elif not self._stands(model_id) and model_id in self._agreed:
+        elif not self._is_out(model_id) and model_id in self._agreed:
             self._agreed.discard(model_id)
             if model_id in self._health.drained:
                 self._health.restore(model_id)
+
+
+def _record(model_id: str) -> str:
+    return f"{Drains.kind}:{model_id}"

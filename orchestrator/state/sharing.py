@@ -52,6 +52,7 @@ class Sharing:
         self._clock = clock
         self._outages: Outages | None = None
         self._learning: Learning | None = None
+        self._drains: Drains | None = None
         self._parts: tuple[Part, ...] = ()
         self._lock = asyncio.Lock()
         self._begin_anew()
@@ -66,7 +67,8 @@ class Sharing:
     def attach(self, engine: Engine, models: Container[object]) -> None:
         """Share what this engine learns of these models, sees failing, consumes and spends; it has made no call yet."""
         self._learning = Learning(engine.settlement, models)
-        parts: list[Part] = [self._learning, self.accounts, Drains(engine.health, lambda: self.process)]
+        self._drains = Drains(engine.health, lambda: self.process, lambda: self._common)
+        parts: list[Part] = [self._learning, self.accounts, self._drains]
         if engine.usage.keeper is None:  # else its ledger is where processes meet
             parts.append(Consumption(engine.usage))
         self._parts = tuple(parts)
@@ -160,6 +162,8 @@ class Sharing:
         for record, row in parcel.added.items():
             _add(self._common.setdefault(record, {}), row)
         self.accounts.arrived()
+        if parcel.added and self._drains is not None:  # what was given up was said in vain, and is said again
+            self._drains.arrived()
         self._spread(delivery.totals)
         others = {process: note for process, note in delivery.notes.items() if process != self.process}
         self.rates.processes = len(others) + 1

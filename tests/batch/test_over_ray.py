@@ -108,6 +108,8 @@ def test_a_worker_that_is_killed_costs_no_line_and_no_second_payment(prompts, ou
     errors = {one["custom_id"]: one["error"] for one in records if one["error"] is not None}
     assert len(records) == len({one["custom_id"] for one in records}) == 41
     assert (errors.keys(), errors["deadly"]["code"]) == ({"deadly"}, "worker_lost")
+    deadly = next(one for one in records if one["custom_id"] == "deadly")
+    assert deadly["orchestrator"]["spent_usd"] is None
     assert figures["answered"] == [41, 1]
     assert figures["misconfigured"].startswith("make_registry failed in a worker")
     lost = figures["killed"]  # by hand once, and by the deadly line in each of its tries

@@ -49,6 +49,10 @@ def test_arguments_win():
         ({"keys": "web"}, "list of 'name' and 'key' pairs"),
         ({"keys": [{"name": "web", "key": "${NOT_SET}"}]}, "needs a 'key', and its variable has to be set"),
         ({"keys": [{"name": "web", "key": "short"}]}, "too short"),
+        (
+            {"keys": [{"name": "web", "key": "${KEY}", "requests_per_minute": "60"}]},
+            "requests_per_minute='60' of the key",
+        ),
         ({"keys": [{"name": "web", "key": "${KEY}", "admin": "no"}]}, "admin of the key 'web' is 'no': give true or"),
         ({"keys": [{"name": "web", "key": "${KEY}", "names_tenants": "false"}]}, "names_tenants of the key 'web' is"),
         ({"keys": [{"name": "web", "key": "${KEY}", "budget_usd_per_day": True}]}, "budget_usd_per_day=True"),

@@ -263,6 +263,29 @@ def places(value, at=()):
         yield from places(one, (*at, key))
 
 
+OTHER_PROMPTS = {"messages", "input", "inputs", "contents", "prompt", "system", "systemInstruction", "instructions"}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [(path, name) for path in TALKS[:2] for name in sorted(OTHER_PROMPTS - PATHS[path].keys())]
+)
+async def test_no_prompt_slips_past_the_engine_under_the_name_that_a_provider_has_for_it(served, path, name):
+    """What is estimated, limited and remembered is what is asked."""
+    status, _, answer = await post(served, PATHS[path] | {name: [{"role": "user", "content": "Another"}]}, path=path)
+    assert (status, answer["error"]["param"]) == (400, name)
+    assert message_of(answer) == f"'{name}' is not served here: leave it out"
+    assert not served.emulator.requests
+    assert (await post(served, PATHS[path] | {name: None}, path=path))[0] == 200
+
+
+@pytest.mark.parametrize("name", ["deadline_s", "priority", "hedge", "tenant"])
+async def test_what_the_engine_reads_is_said_to_the_engine(served, name):
+    """A provider that has a word of the same name never sees it, so the caller is told where ours is."""
+    status, _, answer = await post(served, CHAT | {name: 5})
+    assert (status, answer["error"]["param"]) == (400, name)
+    assert message_of(answer) == f"'{name}' is said to the engine: put it into 'orchestrator'"
+
+
 def with_other(body, place, other):
     """The body with another value there."""
     changed = copy.deepcopy(body)

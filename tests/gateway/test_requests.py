@@ -113,8 +113,8 @@ async def test_a_body_over_the_limit_is_refused_with_413():
 async def test_a_caller_makes_no_models_by_naming_them(served, monkeypatch):
     """An id that is not registered is unknown, though the library itself would make the model where it has a key."""
     monkeypatch.setenv("OPENAI_API_KEY", "a-key-that-is-the-gateways")
-    for path in ("/v1/chat/completions", "/v1/embeddings"):
-        status, _, answer = await post(served, CHAT | {"model": "gpt-4o", "input": "hi"}, path=path)
+    for path, body in (("/v1/chat/completions", CHAT), ("/v1/embeddings", {"input": "hi"})):
+        status, _, answer = await post(served, body | {"model": "gpt-4o"}, path=path)
         assert (status, answer["error"]["code"]) == (404, "model_not_found")
     async with served.openai() as client:
         with pytest.raises(openai.NotFoundError, match="gpt-4o"):

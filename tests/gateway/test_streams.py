@@ -6,7 +6,7 @@ import json
 import aiohttp
 from gateway_stage import KEY, stage
 
-from orchestrator.testing import EmulatedModel, Hang
+from orchestrator.testing import CallTool, EmulatedModel, Hang
 
 ASK = [{"role": "user", "content": "What is 2 + 3?"}]
 KEYED = {"Authorization": f"Bearer {KEY}"}
@@ -33,6 +33,24 @@ async def test_a_streamed_answer_is_rated_by_the_id_its_client_saw(served):
         rating = {"response_id": seen, "quality": 0.5}
         async with http.post(f"{served.url}/v1/feedback", json=rating) as answer:
             assert await answer.json() == {"recorded": True}
+
+
+async def test_a_stream_of_one_piece_tells_as_much_and_is_rated_as_well():
+    """A call of a tool comes at once, first and last: its stream has no words."""
+    tool = {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}
+    async with stage(EmulatedModel("first", script=[CallTool("now", {})])) as served:
+        async with served.openai() as client:
+            wish = {"tools": [tool], "stream": True, "stream_options": {"include_usage": True}}
+            stream = await client.chat.completions.create(model="first", messages=ASK, **wish)
+            chunks = [chunk async for chunk in stream]
+        assert chunks[0].choices[0].delta.tool_calls
+        assert chunks[-1].orchestrator["model"] == "first"
+        async with aiohttp.ClientSession(headers=KEYED) as http:
+            rating = {"response_id": chunks[0].id, "quality": 0.5}
+            async with http.post(f"{served.url}/v1/feedback", json=rating) as answer:
+                assert await answer.json() == {"recorded": True}
+            async with http.get(f"{served.url}/metrics") as answer:
+                assert 'gen_ai_response_model="first"' in await answer.text()
 
 
 async def test_a_silent_stream_gives_signs_of_life():

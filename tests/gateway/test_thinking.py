@@ -279,3 +279,20 @@ async def test_what_anthropic_shall_remember_of_a_prompt_is_marked_there_and_now
     assert marked["system"] == "Be short."
     assert "cache" not in str(other)
     assert whole["messages"][-1]["content"][-1]["cache_control"] == {"type": "ephemeral"}
+
+
+async def test_a_mark_within_a_part_is_not_moved_to_what_varies_after_it():
+    """A handbook that is kept and a question that is not: at the end of both the mark would cost and never pay."""
+    thinker, kept = Thinker(), {"type": "text", "text": "A handbook.", "cache_control": {"type": "ephemeral"}}
+    varying = {"type": "text", "text": "2 + 3?"}
+    turns = [{"role": "user", "content": [kept, varying]}, {"role": "assistant", "content": "5"}, *ASK]
+    async with served(thinker) as client:
+        await client.messages.create(model="claude", max_tokens=99, system=[kept, varying], messages=turns)
+        await client.messages.create(model="claude", max_tokens=99, messages=turns[:1])
+        await client.messages.create(
+            model="claude",
+            max_tokens=99,
+            messages=[{"role": "system", "content": "Be short."}],
+            extra_body={"cache_control": {"type": "ephemeral"}},
+        )
+    assert "cache_control" not in str(thinker.bodies)

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 
 import anthropic
 import openai
-
 import pytest
 
 from orchestrator import AnthropicModel, GoogleModel, ModelRegistry, OllamaModel, OpenAIModel
@@ -196,8 +195,8 @@ async def test_what_a_provider_cannot_be_told_is_the_callers_mistake_and_no_fail
             Gateway(registry, GatewaySettings(port=0, drain_s=1)).serving() as url,
             openai.AsyncOpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0) as client,
         ):
+            ask = {"model": "m", "messages": [{"role": "user", "content": "2 + 3?"}], "stream": stream}
             for _ in range(6):
-                with pytest.raises(openai.BadRequestError, match="not of the kinds that|tool_choice is"):
-                    ask = [{"role": "user", "content": "2 + 3?"}]
-                    await client.chat.completions.create(model="m", messages=ask, stream=stream, extra_body=wrong)
+                with pytest.raises(openai.BadRequestError, match=r"not of the kinds that|tool_choice is"):
+                    await client.chat.completions.create(**ask, extra_body=wrong)
         assert registry.health.status_of(registry["m"]).failures == 0

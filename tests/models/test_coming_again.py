@@ -37,6 +37,16 @@ async def test_two_that_are_busy_are_waited_for(registry, pair, moments, soonest
     assert [attempt.model_id for attempt in response.attempts] == ["a", "b", soonest]
 
 
+@pytest.mark.parametrize("name", ["a", "b"])
+async def test_one_that_wants_to_be_asked_again_at_once_is(registry, pair, name):
+    """Nought seconds are a moment as well: as with a model that stands alone."""
+    for model in pair:
+        model.steps.append(told(0 if model.id == name else 9))
+    response, took_s = await answered(registry, registry.generate_response("hi"))
+    assert response.model_id == name
+    assert took_s < 1
+
+
 async def test_a_stream_waits_as_well(registry, streaming):
     """Nothing was shown yet, so nothing is lost but time."""
     for name, after_s in zip("ab", (5, 2), strict=True):
@@ -102,11 +112,12 @@ async def test_who_refuses_once_more_is_the_end_of_the_attempts(registry, pair):
     assert len(caught.value.attempts) == 3
 
 
+@pytest.mark.parametrize("after_s", [0, 1])
 @pytest.mark.parametrize("at_once", [1, 20])
-async def test_waiting_multiplies_no_outage(registry, pair, at_once):
-    """Both refuse for minutes and say "in a second" each time: 1.1 requests a call, as with any outage."""
+async def test_waiting_multiplies_no_outage(registry, pair, at_once, after_s):
+    """Both refuse for minutes and say "at once" or "in a second" each time: 1.1 requests a call, as in any outage."""
     for model in pair:
-        model.steps += [told(1)] * 9_999
+        model.steps += [told(after_s)] * 9_999
     for _ in range(200 // at_once):
         calls = [asyncio.create_task(registry.generate_response("hi")) for _ in range(at_once)]
         while not all(call.done() for call in calls):

@@ -8,8 +8,9 @@ import textwrap
 
 import pytest
 
-from orchestrator.errors import CapacityError, DrainingError, ServerError
+from orchestrator.errors import CapacityError, DrainingError, RateLimitError, ServerError
 from orchestrator.models.draining import drain_on_signal
+from orchestrator.state.memory import MemoryState
 
 
 def held(gate):
@@ -76,6 +77,28 @@ async def test_who_takes_too_long_makes_no_further_attempt(registry, three):
     assert [m.asked for m in three] == [1, 0, 0]
 
 
+async def test_who_still_waits_when_the_time_is_over_is_not_let_in(registry, scripted):
+    """For a model that has said when to come again, or for its turn: by then nobody is asked any more."""
+    gate, limit = asyncio.Event(), {"max_concurrent_requests": 1}
+    busy = [registry.register_model(scripted(name, [RateLimitError("x", retry_after_s=20)])) for name in "ab"]
+    full = registry.register_model(scripted("c", [held(gate)], constraints=limit))
+    inside = asyncio.create_task(full.generate_response("hi"))
+    calls = [registry.generate_response("hi", models=["a", "b"]), full.generate_response("hi", wait_for_capacity=True)]
+    waiting = [asyncio.create_task(call) for call in calls]
+    await registry.clock.advance(1)
+    drain = asyncio.create_task(registry.drain(3))
+    await registry.clock.advance(4)
+    assert await drain == 3
+    gate.set()
+    await registry.clock.advance(30)
+    for call in waiting:
+        with pytest.raises(DrainingError):
+            await call
+    assert (await inside).text == "done"
+    assert [model.asked for model in (*busy, full)] == [1, 1, 1]
+    assert not any(traffic.in_flight for traffic in registry.admission.snapshot())
+
+
 async def test_what_was_noted_is_written(registry, three):
     """Every subscriber and the account that have a `flush`, plain or async, are told."""
     told = []
@@ -97,6 +120,36 @@ async def test_what_was_noted_is_written(registry, three):
     await three[0].generate_response("hi")
     await registry.drain()
     assert told == ["a", "a", "plain", "async"]
+
+
+async def test_where_what_is_shared_fails_at_the_start_nothing_is_left_running(registry):
+    """The error comes through, and no health check goes on behind it."""
+
+    class Broken(MemoryState):
+        def exchange(self, parcel):
+            raise RuntimeError("broken")
+
+    registry.share(Broken())
+    with pytest.raises(RuntimeError, match="broken"):
+        async with registry:
+            pass
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_who_is_called_off_on_the_way_out_is_called_off(registry):
+    """A cancellation that comes while the background is being stopped is the caller's own."""
+    inside = asyncio.Event()
+
+    async def work():
+        async with registry:
+            inside.set()
+
+    task = asyncio.create_task(work())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_entering_it_again_opens_it_again(registry, three):

@@ -139,3 +139,12 @@ async def test_a_model_that_left_the_registry_works_alone(registry, three):
         await three[0].generate_response("hi")
     assert (await three[0].generate_response("hi")).text == "a says hello"
     assert not registry.get_usage_summary("a")
+
+
+@pytest.mark.parametrize(("texts", "what"), [([["a"]], "list"), (["a", None, 5], "NoneType or int"), ([b"a"], "bytes")])
+async def test_what_is_no_text_is_not_embedded(registry, scripted, texts, what):
+    """It is refused by its type, before anything is looked up, set aside or sent."""
+    model = registry.register_model(scripted("a", constraints={"max_tokens_per_minute": 100}))
+    with pytest.raises(TypeError, match=f"only texts can be embedded, not {what}"):
+        await model.embed(texts)
+    assert registry.settlement.outcomes == 0

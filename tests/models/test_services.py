@@ -18,6 +18,46 @@ async def test_a_service_made_before_the_registry_was_set_up_serves_what_was_set
     assert registry["a"].metrics.in_flight == 0
 
 
+async def test_whoever_listens_before_the_registry_was_set_up_is_told_of_what_was_set_up(registry, scripted):
+    """Telemetry may be turned on first; each is told once, and may leave as ever."""
+    told = []
+
+    class Watching:
+        def began(self, passage):
+            told.append("began")
+
+        def ended(self, passage):
+            told.append([attempt.model.id for attempt in passage.attempts])
+
+    def subscriber(model, outcome):
+        told.append("settled")
+
+    observer = Watching()
+    registry.observe(observer)
+    registry.subscribe(subscriber)
+    registry.watch(lambda model, request: told.append("leaves"))
+    registry.watch_choices(lambda selection: told.append("chosen"))
+    registry.health.subscribe(lambda model_id, old, new: told.append(new))
+    configure(registry, load_settings({"selector": "cost"}, environ={}))
+    registry.register_model(scripted("a"))
+    await registry.generate_response("hi")
+    registry.health.drain("a")
+    assert told == ["began", "chosen", "leaves", "healthy", "settled", ["a"], "drained"]
+    registry.unsubscribe(observer)
+    registry.unsubscribe(subscriber)
+    assert (registry.settlement.subscribers, tuple(registry.engine.observers)) == ((), ())
+
+
+@pytest.mark.parametrize("bind", [lambda one: one.limit_tenant("acme", day_usd=1), lambda one: one.share("memory://")])
+def test_what_was_bound_by_hand_outlasts_the_setting_up(registry, bind):
+    """A limit on money or a place where processes meet is no less than a model: the parts that hold it stay."""
+    bind(registry)
+    before = registry.engine
+    told = configure(registry, load_settings({"models": ["openai/gpt-4o"], "selector": "cost"}, environ={}))
+    assert (told.added, told.at_next_start) == (("openai/gpt-4o",), ("selector",))
+    assert registry.engine is before
+
+
 async def test_who_observes_the_registry_sees_the_calls_of_every_service(registry, scripted):
     """One engine, one list of those who watch."""
     registry.register_model(scripted("a"))

@@ -101,9 +101,11 @@ def test_what_the_file_refuses_is_complained_of_once(lines, caplog):
 def test_what_nobody_foresaw_is_complained_of_as_well(lines, caplog):
     """It is raised in a thread that nobody listens to, and must not be lost there."""
     lines._write = lambda: 1 / 0
+    lines.note("one")
     assert not lines.flush()
     del lines._write
     assert lines.flush()
+    assert lines.kept == ["one"]
     assert [record.getMessage() for record in caplog.records] == [f"{lines.path}: division by zero"]
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from orchestrator.core.outcome import Objective
+from orchestrator.selectors import KLUCBSelector, UCBModelSelector
 from orchestrator.selectors.arms import Arms
+from orchestrator.selectors.backlog import Backlog
 from orchestrator.selectors.selector import ModelSelector
 from orchestrator.selectors.slate import Slate
 
@@ -122,3 +124,79 @@ def test_a_slate_can_be_made_while_a_model_leaves():
     slate = Slate(("a", "b"), Arms(("a", None)), JustLeft())
     assert slate.few is None
     assert slate.arms == ("a", "b")
+
+
+class Refusing(KLUCBSelector):
+    """An heir with scores of its own, which refuse an arm."""
+
+    def scores(self, arms, objective, rng):
+        return np.where(arms.mean > 0.9, -np.inf, super().scores(arms, objective, rng))
+
+
+def test_an_heir_with_scores_of_its_own_chooses_by_them():
+    """Who writes `scores` need not know that the policy has a short way for few arms."""
+    selector = Refusing()
+    for arm in ("a", "b"):
+        selector.enroll(arm)
+        selector.settle(arm, quality=float(arm == "b"), cost_usd=None, latency_s=None)
+    assert selector.choose(selector.slate("ab"), RNG).arm == "a"
+
+
+class LeavesMeanwhile(Backlog):
+    """While an arm is on its way out of the backlog, another thread gives its row to somebody else."""
+
+    def __init__(self, selector):
+        super().__init__(selector._stale)
+        self.selector = selector
+
+    def popitem(self):
+        item = super().popitem()
+        if "newcomer" not in self.selector._known:
+            self.selector.retire(item[0].name)
+            self.selector.enroll("newcomer")
+        return item
+
+
+@pytest.mark.parametrize("make", [Fixed, KLUCBSelector, UCBModelSelector])
+def test_a_newcomer_takes_over_nothing_from_who_left_during_a_choice(make):
+    """The row of an arm that left may be another's before the choice has written down what it had learnt."""
+    selector = make()
+    selector.wanted = (0.5, 0.5)
+    for arm in ("a", "b"):
+        selector.enroll(arm)
+    selector.choose(selector.slate("ab"), RNG)
+    selector.settle("a", quality=0.0, cost_usd=1.0, latency_s=1.0)
+    selector._stale = LeavesMeanwhile(selector)
+    selector.choose(selector.slate("ab"), RNG)
+    slate = selector.slate(("newcomer", "b"))
+    choice = selector.choose(slate, RNG)
+    assert selector._table.names == ("newcomer", "b")
+    assert selector._table.mean.tolist() == [0.5, 0.5]
+    assert np.isnan(selector._table.cost_usd[0])
+    assert choice.scores[0] == choice.scores[1]
+
+
+class Remembering(Fixed):
+    """Keeps a column of its own; while it writes, another thread may enroll somebody."""
+
+    columns = ("seen",)
+    meanwhile = ()
+
+    def refresh(self, arms, arm):
+        newcomers, self.meanwhile = self.meanwhile, ()
+        for name in newcomers:
+            self.enroll(name)
+        arms.extra["seen"][arm.row] = arm.mean
+
+
+def test_what_is_written_into_a_table_while_somebody_comes_is_in_the_next_one_too():
+    """A choice under way writes into the rows that it started with; the newcomer's table has them all the same."""
+    selector = Remembering()
+    selector.wanted = (0.5, 0.5)
+    selector.enroll("a")
+    selector.settle("a", quality=0.25, cost_usd=None, latency_s=None)
+    selector.meanwhile = ("b",)
+    selector.choose(selector.slate("a"), RNG)
+    assert selector._table.names == ("a", "b")
+    assert selector._table.mean.tolist() == [0.25, 0.5]
+    assert selector._table.extra["seen"].tolist() == [0.25, 0.5]

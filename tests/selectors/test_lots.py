@@ -12,8 +12,10 @@ from orchestrator.selectors import (
     KLUCBSelector,
     PoolSelector,
     RoundRobinSelector,
+    ThompsonSelector,
     WeightedSelector,
 )
+from orchestrator.selectors.floor import Floored
 from orchestrator.selectors.gaussian import chance_of_largest
 
 ARMS = ["a", "b", "c", "d"]
@@ -67,6 +69,27 @@ def test_a_floor_is_a_probability(floor):
     """Anything else is refused where it is set."""
     with pytest.raises(ConfigurationError, match=r"floor=.*from 0 to 1"):
         PoolSelector(floor=floor)
+
+
+def test_a_floor_stands_under_a_model_that_never_failed():
+    """No bound is as high as a mean of 1; the choice is plausible all the same."""
+    selector = taught(KLUCBSelector(floor=1.0), a=1.0, b=1.0)
+    slate, rng = selector.slate(["a", "b"]), np.random.default_rng(0)
+    assert {selector.choose(slate, rng).arm for _ in range(50)} == {"a", "b"}
+
+
+class ThompsonWithFloor(Floored, ThompsonSelector):
+    """A layer over a policy that draws by itself."""
+
+
+@pytest.mark.parametrize(("floor", "propensity"), [(0.0, None), (0.2, None), (1.0, 0.5)])
+def test_a_floor_under_a_policy_that_draws_states_no_propensity_but_that_of_the_lot(floor, propensity):
+    """How likely the policy's own choice was is not known, so neither is the whole."""
+    selector = taught(ThompsonWithFloor(), a=0.6, b=0.5)
+    selector.set_floor(floor)
+    choice = selector.choose(selector.slate(["a", "b"]), np.random.default_rng(0))
+    assert not selector.deterministic
+    assert choice.propensity == propensity
 
 
 def test_the_quadrature_agrees_with_counted_draws():

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from orchestrator.core.outcome import Objective
 from orchestrator.errors import ConfigurationError
 from orchestrator.selectors import UCBModelSelector
+from orchestrator.selectors.floor import Floored
 from orchestrator.selectors.slate import FEW
 
 QUALITY_ONLY = Objective(quality=1, cost=0, latency=0)
 TEXTBOOK = {"min_trials": 10**9, "objective": QUALITY_ONLY}  # never enough trials for the variance: UCB1
 MEANS = (0.9, 0.8, 0.7, 0.6, 0.5)
+WITHIN = 0.011  # steps of a hundredth
 
 
 def enrolled(selector, arms):
@@ -291,3 +294,49 @@ def test_a_selector_that_lives_scores_as_one_that_was_told_all_at_once(half_life
             selector.settle("abc"[number % 3], quality=number % 2, cost_usd=0.001 * number, latency_s=None)
     scores = [one.choose(one.slate(("a", "b", "c")), np.random.default_rng(0)).scores for one in (lived, told)]
     assert scores[0] == scores[1]
+
+
+def test_what_old_results_weigh_fades_even_where_no_new_one_is_rated():
+    """With a half-life, calls without a quality make the radii grow, as the results on hand count less and less."""
+    lived, told = (UCBModelSelector(half_life=10) for _ in range(2))
+    for selector in (lived, told):
+        enrolled(selector, ("a", "b"))
+    for number in range(400):
+        lived.choose(lived.slate(("a", "b")), np.random.default_rng(0))
+        for selector in (lived, told):
+            selector.settle("ab"[number % 2], quality=1.0 if number < 200 else None, cost_usd=None, latency_s=None)
+        if number % 50 == 49:
+            radii = [selector.statistics()["a"]["radius"] for selector in (lived, deepcopy(told))]
+            assert radii[0] == pytest.approx(radii[1], rel=WITHIN), number
+
+
+class Humble(UCBModelSelector):
+    """An heir with scores of its own, which refuse an arm."""
+
+    def scores(self, arms, objective, rng):
+        return np.where(arms.mean > 0.9, -np.inf, super().scores(arms, objective, rng))
+
+
+@pytest.mark.parametrize("arms", [2, FEW + 1])
+def test_an_heir_with_scores_of_its_own_chooses_by_them(arms):
+    """The short way of the policy is not the heir's."""
+    selector, slate = enrolled(Humble(), [f"m{number}" for number in range(arms)])
+    for arm in slate.arms:
+        selector.settle(arm, quality=float(arm == "m1"), cost_usd=None, latency_s=None)
+    choice = selector.choose(slate, np.random.default_rng(0))
+    assert choice.arm != "m1"
+    assert choice.scores[1] == -math.inf
+
+
+class UCBWithFloor(Floored, UCBModelSelector):
+    """A layer put over the policy by inheritance."""
+
+
+def test_a_layer_over_the_policy_has_the_last_word():
+    """With a floor of 1 every choice is by lot, and says so."""
+    selector, slate = enrolled(UCBWithFloor(), ("a", "b"))
+    selector.set_floor(1.0)
+    rng = np.random.default_rng(0)
+    made = [selector.choose(slate, rng) for _ in range(50)]
+    assert {choice.arm for choice in made} == {"a", "b"}
+    assert {choice.propensity for choice in made} == {0.5}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from orchestrator.state.memory import MemoryState
 from orchestrator.state.redis import RedisState
 from orchestrator.state.sqlite import SQLiteState
+from orchestrator.state.store import StateUnavailableError
 from orchestrator.testing import FakeClock
 
 
@@ -93,22 +94,119 @@ async def test_one_that_was_drained_by_two_is_restored_by_one(clock):
         assert third.health.drained == set()
 
 
-STEPS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["drain", "restore", "sync", "sync"])), max_size=25)
+async def test_who_drains_again_before_it_hears_of_another_restore_is_not_undone_by_it(clock):
+    """A word weighs by what its speaker had heard, and not by when it arrives."""
+    state = MemoryState(clock=clock)
+    first, second = member(state, clock), member(state, clock)
+    first.health.drain("a")
+    await rounds(first, second)
+    first.health.restore("a")
+    second.health.restore("a")
+    await first.sharing.sync()
+    first.health.drain("a")
+    await rounds(second, first)
+    assert first.health.drained == second.health.drained == {"a"}
+
+
+async def test_a_model_that_has_left_and_come_again_between_two_rounds_was_restored_by_nobody(clock):
+    """It is out again where it came, and has stayed so elsewhere."""
+    state = MemoryState(clock=clock)
+    first, second = member(state, clock), member(state, clock)
+    first.health.drain("a")
+    await rounds(first, second)
+    model = first["a"]
+    del first["a"]
+    first["a"] = model
+    await rounds(first, second)
+    assert first.health.drained == second.health.drained == {"a"}
+
+
+async def test_a_forked_child_says_in_its_own_name_what_its_parent_had_not_told(clock, monkeypatch):
+    """And so hears of it when that is over."""
+    state = MemoryState(clock=clock)
+    parent, child = member(state, clock), member(state, clock)
+    for one in (parent, child):  # the child has the parent's memory
+        one.health.drain("a")
+    monkeypatch.setattr(child.sharing, "_owner", -1)
+    await rounds(parent, child)
+    assert child.health.drained == {"a"}
+    parent.health.restore("a")
+    await rounds(parent, child)
+    assert child.health.drained == set()
+
+
+class Shaky(MemoryState):
+    """A store that does not answer for a while, and may have lost everything by then."""
+
+    is_down = False
+
+    def exchange(self, parcel):
+        """As ever, while it is there."""
+        if self.is_down:
+            raise StateUnavailableError("down")
+        return super().exchange(parcel)
+
+    def start_again(self):
+        """As a Redis that keeps nothing."""
+        self.__init__(clock=self._clock)
+        self.is_down = False
+
+
+async def test_what_was_said_while_the_store_was_away_counts_when_it_is_back_and_empty(clock):
+    """And the end of it, too: a word that was given up is not taken for one that stands."""
+    state = Shaky(clock=clock)
+    first, second = member(state, clock), member(state, clock)
+    await rounds(first, second)
+    state.is_down = True
+    first.health.drain("a")
+    await rounds(first, second, times=3)
+    assert second.health.drained == set()
+    state.start_again()
+    await rounds(first, second, times=3)
+    assert first.health.drained == second.health.drained == {"a"}
+    first.health.restore("a")
+    await rounds(first, second)
+    assert first.health.drained == second.health.drained == set()
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.sampled_from(
+            ["drain", "restore", "sync", "sync", "sync", "come again", "go down", "come up", "start again"]
+        ),
+    ),
+    max_size=25,
+)
+
+
+async def take(step, one, state):
+    """What one member does, or what happens to the store of all."""
+    if step == "sync":
+        await one.sharing.sync()
+    elif step == "come again":
+        model = one["a"]
+        del one["a"]
+        one["a"] = model
+    elif step == "start again":
+        state.start_again()
+    elif step in ("go down", "come up"):
+        state.is_down = step == "go down"
+    else:
+        getattr(one.health, step)("a")
 
 
 @settings(max_examples=60, deadline=None)
 @given(STEPS)
 async def test_all_agree_in_the_end_whoever_did_what_and_when(steps):
-    """And the last word, once all are of one mind, holds."""
+    """Whatever became of the store meanwhile; and the last word, once all are of one mind, holds."""
     clock = FakeClock()
-    state = MemoryState(clock=clock)
+    state = Shaky(clock=clock)
     members = [member(state, clock) for _ in range(3)]
     for who, step in steps:
-        if step == "sync":
-            await members[who].sharing.sync()
-        else:
-            getattr(members[who].health, step)("a")
-    await rounds(*members, times=3)
+        await take(step, members[who], state)
+    state.is_down = False
+    await rounds(*members, times=4)
     assert len({one.health.drained for one in members}) == 1
     for step, out in (("drain", {"a"}), ("restore", set()), ("drain", {"a"})):
         getattr(members[0].health, step)("a")

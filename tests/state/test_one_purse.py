@@ -1,5 +1,6 @@
 """Budgets and limits by the minute hold over all processes, and nobody asks the store for every call."""
 
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -7,9 +8,11 @@ from fleet import MODELS, call, member, rounds
 
 from orchestrator.core.info import ModelConstraints
 from orchestrator.core.messages import Request
-from orchestrator.errors import BudgetExceededError
+from orchestrator.errors import BudgetExceededError, ConfigurationError
+from orchestrator.models.model_registry import ModelRegistry
 from orchestrator.models.money.accounts import Hold
 from orchestrator.state.memory import MemoryState
+from orchestrator.state.sharing import Sharing
 from orchestrator.state.store import DRAWN_LIFE_S, StateUnavailableError
 from orchestrator.testing import FakeClock
 
@@ -105,6 +108,31 @@ async def test_a_tenant_that_is_bound_later_is_bound_in_all_processes(store, clo
     await rounds(first, second)
     with pytest.raises(BudgetExceededError):
         second.budgets.reserve("a", 0.3, tenant="acme")
+
+
+async def test_the_place_that_is_named_last_is_where_money_is_shared(store, clock):
+    """Settings name one, and whoever starts the process another: what is spent goes there."""
+    first, second = (member(MemoryState(clock=clock), clock, budgets={"day_usd": 1.0}) for _ in range(2))
+    for one in (first, second):
+        one.share(Sharing(store, clock=clock))
+    first.budgets.reserve("a", 0.8).settle(0.8)
+    await rounds(first, second)
+    with pytest.raises(BudgetExceededError):
+        second.budgets.reserve("a", 0.3)
+
+
+async def test_who_shares_too_late_is_told(store, clock):
+    """The rounds of a registry at work go where they went, so another place would be filled by nobody."""
+    async with member(MemoryState(clock=clock), clock) as registry:
+        with pytest.raises(ConfigurationError, match="before `async with registry`"):
+            registry.share(Sharing(store, clock=clock))
+
+
+@pytest.mark.parametrize("place", [5, Path("state.db"), b"memory://"])
+def test_what_is_no_place_is_refused_at_once(place):
+    """A path is the likeliest of them; the error says what would do."""
+    with pytest.raises(ConfigurationError, match="give redis://host:port/db, sqlite:///path or memory://"):
+        ModelRegistry(state=place)
 
 
 async def test_without_the_store_a_process_goes_by_what_it_knows_and_books_it_later(store, clock):

@@ -57,6 +57,19 @@ async def test_a_request_is_a_span_with_its_call_below_it(watched):
     assert 0 <= ours["orchestrator.overhead_s"] < (request.end_time - request.start_time) / 1e9
 
 
+async def test_two_who_write_leave_the_caller_where_it_was(watched):
+    """Spans that were put around a call come off in turn, else the next call would stand below the last one."""
+    async with watched() as w:
+        other = Watched(w.registry, w.emulator)
+        for _ in range(2):
+            await w.registry.generate_response("hi")
+            assert not trace.get_current_span().get_span_context().is_valid
+        other.handle.stop()
+        other.metering.shutdown()
+        other.tracing.shutdown()
+        assert [request.parent for request in w.request_spans] == [None, None]
+
+
 async def test_a_failover_is_one_request_with_two_calls(watched):
     """The first child says what broke and is an error; the request itself is none."""
     async with watched(EmulatedModel("first", script=[Fail(503)]), EmulatedModel("second")) as w:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.gateway.members import FLAG, OBJECT, checked, required
@@ -60,20 +60,21 @@ def form_wish(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def marks_wish(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Up to where Anthropic shall remember the prompt: the last `cache_control` in each part of it, at that part's end.
+    """Up to where Anthropic shall remember the prompt: the `cache_control` with which a part of it ends.
+
+    One further in is let fall, for here the blocks of a turn are one text. It cannot stand at the end instead: what
+    varies from call to call would be written each time, at a price, and never be found.
 
     >>> kept = {"type": "text", "text": "a handbook", "cache_control": {"type": "ephemeral"}}
-    >>> marks_wish({"system": [kept], "messages": [{"role": "user", "content": "Hi"}]})
+    >>> turn = {"role": "user", "content": [kept, {"type": "text", "text": "Hi"}]}
+    >>> marks_wish({"system": [kept], "messages": [turn]})
     {'cache_marks': {'system': {'type': 'ephemeral'}}}
     """
-    turns = [turn.get("content") for turn in body["messages"]]
-    parts = {"tools": [body.get("tools")], "system": [body.get("system")], "messages": turns}
-    marks = {part: sign for part, contents in parts.items() if (sign := _last_mark(contents)) is not None}
+    parts = {"tools": body.get("tools"), "system": body.get("system"), "messages": body["messages"][-1].get("content")}
+    marks = {part: sign for part, content in parts.items() if (sign := _mark_at_end(content)) is not None}
     whole = body.get("cache_control")
     return {MARKS: marks if whole is None else {"messages": whole} | marks} if marks or whole is not None else {}
 
 
-def _last_mark(contents: Iterable[Any]) -> Any:
-    blocks = (block for content in contents if isinstance(content, list) for block in content)
-    signs = [block["cache_control"] for block in blocks if block.get("cache_control") is not None]
-    return signs[-1] if signs else None
+def _mark_at_end(content: Any) -> Any:
+    return content[-1].get("cache_control") if content and isinstance(content, list) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.gateway.asking import EXTENSION
+from orchestrator.gateway.asking import CALL_OPTIONS, EXTENSION
 from orchestrator.gateway.members import (
     COUNT,
     FLAG,
@@ -71,16 +71,20 @@ _NOT_PASSED_ON = frozenset(
     {"model", "stream", "stream_options", "n", "store", "metadata", "service_tier", "user", EXTENSION}
     | {"prompt_cache_key", "prompt_cache_retention", "safety_identifier"}
 )
-# names the engine uses itself: they are said in the extension, so that no body can set them unseen
-_RESERVED = frozenset({"tenant", "system", "cache", "cache_tags", "deadline_s", "max_attempts", "prompt"})
+# names that the engine reads itself: they are said in the extension, so that no body can set them unseen
+_OURS = frozenset({*CALL_OPTIONS, "tenant"})
+# and those that would stand beside the prompt that it has read, or in its place: with the engine, or with a provider
+_NOBODYS = frozenset({"prompt", "messages", "input", "inputs", "contents", "instructions", "system"})
+_NOBODYS |= {"systemInstruction", "system_instruction", "cachedContent", "cached_content", "cache_tags", "usage_tags"}
 
 
 def passed_on(body: Mapping[str, Any], *, but: frozenset[str]) -> dict[str, Any]:
     """The members that are the model's to understand, be they known here or not; `but` are read by the caller."""
-    for name in _RESERVED & body.keys():
-        if name not in but:
-            why = f"{name!r} is said to the engine: put it into {EXTENSION!r}"
-            raise RefusedError(400, "invalid_request", why, param=name)
+    for name in body.keys() & (_OURS | _NOBODYS) - but:
+        if body[name] is None:
+            continue
+        told = f"said to the engine: put it into {EXTENSION!r}" if name in _OURS else "not served here: leave it out"
+        raise RefusedError(400, "invalid_request", f"{name!r} is {told}", param=name)
     return {
         name: value
         for name, value in body.items()

@@ -25,7 +25,7 @@ def mark(body: dict[str, Any], marks: Mapping[str, Any]) -> None:
         body["tools"] = _marked(body["tools"], marks["tools"])
     if "system" in marks and body.get("system"):
         body["system"] = _marked(body["system"], marks["system"])
-    if "messages" in marks:
+    if "messages" in marks and body["messages"]:
         last = body["messages"][-1]
         body["messages"] = [*body["messages"][:-1], {**last, "content": _marked(last["content"], marks["messages"])}]
 

@@ -82,7 +82,7 @@ class Observers:
         finally:
             PASSAGE.reset(token)
             passage.duration_s = self._now() - passage.started
-            for observer in observers:
+            for observer in reversed(observers):  # what each has put around the work comes off in turn
                 try:
                     observer.ended(passage)
                 except Exception:  # noqa: BLE001 - likewise
@@ -121,7 +121,7 @@ def _begun(observers: tuple[Observer, ...], passage: Passage) -> None:
 
 
 def _over(observers: tuple[Observer, ...], passage: Passage) -> None:
-    for observer in observers:
+    for observer in reversed(observers):
         try:
             observer.ended(passage)
         except Exception:  # noqa: BLE001 - likewise

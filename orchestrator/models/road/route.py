@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.core.messages import STATE_PARAMS, ChatResponse, Request
 from orchestrator.core.model import Model
 from orchestrator.core.outcome import Attempt, Outcome
 from orchestrator.core.requirements import Requirements
 from orchestrator.errors import (
+    Blame,
     BudgetExceededError,
     CapacityError,
     NoEligibleModelsError,
@@ -128,8 +129,11 @@ class Route(Leeway):
     async def place(self) -> Model:
         """One of those that were full, as soon as it has room; CapacityError where this does not wait so long."""
         if self._returns and self.error is not None:
-            return await self._return(self.error)
-        return await self.seats.wait(self.full, ends_at=self.ends_at, cause=self.error)
+            model = await self._return(self.error)
+        else:
+            model = await self.seats.wait(self.full, ends_at=self.ends_at, cause=self.error)
+        self.engine.gate.check()  # in all that time the registry may have been drained
+        return model
 
     async def _return(self, error: ProviderAPIError) -> Model:
         """A model that has said when to come again, in turn: one call ahead, the others when that is answered."""
@@ -193,10 +197,14 @@ class Route(Leeway):
         if full:
             self.full = full
             return full[0]
+        return self._give_up(nobody)
+
+    def _give_up(self, nobody: NoEligibleModelsError) -> NoReturn:
+        """Raise what is to be told: no money, the last failure, or that nobody fits."""
         if self._unpaid is not None:
-            raise self._unpaid from error
-        if error is not None:
-            raise self._exhausted() from error.__cause__
+            raise self._unpaid from self.error
+        if self.error is not None:
+            raise self._exhausted() from self.error.__cause__
         if self._bound:
             held = ", ".join(sorted(self._bound))
             raise NoEligibleModelsError(f"no fitting model can read {held}, which one provider keeps") from nobody
@@ -355,8 +363,8 @@ class Route(Leeway):
         if not error.conduct.elsewhere or self.is_over:
             raise self._exhausted() from error.__cause__
         self._told.pop(model, None)
-        if was_told(error):
-            self._told[model] = self._clock.monotonic() + (error.retry_after_s or 0.0)
+        if error.blame is Blame.LIMIT and error.retry_after_s is not None:
+            self._told[model] = self._clock.monotonic() + error.retry_after_s
         if self._only is None:
             self._leave_out(model)
         if error.error_type == "context_length" and model.context_size is not None:

@@ -77,6 +77,16 @@ class Settlement:
         self._watchers = [one for one in self._watchers if one != listener]
 
     @property
+    def subscribers(self) -> tuple[Subscriber, ...]:
+        """Who is called after every attempt."""
+        return tuple(self._subscribers)
+
+    @property
+    def watchers(self) -> tuple[Watcher, ...]:
+        """Who is called as every attempt leaves."""
+        return tuple(self._watchers)
+
+    @property
     def listeners(self) -> tuple[object, ...]:
         """Whoever may have noted something that is not yet written."""
         return (*(() if self.usage is None else (self.usage,)), *self._subscribers)
