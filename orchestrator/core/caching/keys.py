@@ -51,6 +51,8 @@ IRRELEVANT = CALL_OPTIONS | {
     "idempotency_key",
     "trace_id",
     "traceparent",
+    "cache_marks",
+    "prompt_cache_key",
 }
 """The only parameters left out of a key: none of them can change an answer. Whatever is new counts as relevant."""
 
