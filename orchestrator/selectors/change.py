@@ -10,6 +10,7 @@ __all__ = ["Watch"]
 _FALL: Final = 0.15  # a fall means: to this share of what the model surely had; the index sees to lesser ones
 _GOOD_NATS: Final = math.log(_FALL)  # the evidence for a fall in a quality of 1
 _ALARM_NATS: Final = 7.0  # evidence for a fall: five is quicker by a call and costs regret where nothing falls
+_SEASONED: Final = 1_000.0  # usual results from which on an alarm asks for more, so that false ones stay rare for ever
 _RETURN_NATS: Final = 3.0
 _FIRST_RESULTS: Final = 8.0
 _PROBE_ROUNDS: Final = (10, 20, 40, 80, 160)  # after a bad probe the next waits longer
@@ -23,8 +24,9 @@ class Watch:
     """One arm's CUSUM against a fall of its quality, and its way back (Page 1954).
 
     `number` and `total` are the sums of the results that count as the arm's usual self. A stretch of results enters
-    them only whole, once it has proved harmless: taking its good part alone would bias them upwards. `bad` are number,
-    total and squares of the results of all bad times.
+    them only whole, once it has proved harmless: taking its good part alone would bias them upwards. An alarm takes
+    seven nats, and from a thousand usual results on ln(results / 1000) more. `bad` are number, total and squares of the
+    results of all bad times.
 
     >>> watch = Watch()
     >>> alarms = [watch.hears(1.0, at=round_) for round_ in range(50)]
@@ -75,7 +77,7 @@ class Watch:
         if not self.evidence:
             self._admit()
             self._expect()
-        if self.evidence < _ALARM_NATS:
+        if self.evidence < _ALARM_NATS + math.log(max(self.number / _SEASONED, 1.0)):
             return False
         self.fallen = True
         self.evidence = 0.0

@@ -30,7 +30,7 @@ __all__ = ["PoolSelector"]
 
 _MANY: Final = 8  # models from which on the change test pays
 _SETTLED: Final = 80  # results after which a newcomer comes to a pool that has learnt already
-_GAIN: Final = (1.0, 0.25, 1.7)  # least, growth, most: a lower end locks in, now and then, over 20,000 calls
+_BREADTH: Final = (1.0, 100.0, 4.0)  # least, calls a model for one more, most: the least alone locks in in the long run
 _PLACED: Final = 32  # arms that get their part of the family in one decision
 _PROBE: Final = 1e6  # lifts the score of an arm whose turn has come
 _NOBODY: Final = Member()  # in the place of one that has left while another thread was choosing
@@ -43,8 +43,8 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         d_c   = sum_k (S_ck - n_ck mu_k) / (n_c + 8), centred           the difficulty of category c, shared by all
         mu_k  = (S_k - sum_c n_ck d_c + w_k m_k) / (n_k + w_k),         w_k = noise m_k (1 - m_k) / spread^2
         N_k   = n_k + w_k + calls in flight
-        index = share x max{q : N_k KL(mu_k, q) <= gain noise ln(1 + sum N / (K N_k))} + merit
-        gain  = ln(1 + sum N / K) / 4, at least 1 and at most 1.7
+        index = share x max{q : N_k KL(mu_k, q) <= noise ln(1 + breadth sum N / (K N_k))} + merit
+        breadth = sum N / (100 K), at least 1 and at most 4
 
     Level, slopes, spread and noise are learnt as results come in, so that the strength of a catalogue is no setting: a
     good one is worth hundreds of calls, one upside down turns the slope round, and dearer models are taken for somewhat
@@ -99,7 +99,7 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         self._niches: dict[str, Niche] = {}
         self._weights = 0.0
         self._results = 0
-        self._gain = _GAIN[0]  # with the noise
+        self._noise, self._breadth = 1.0, _BREADTH[0]
 
     @property
     def learnt(self) -> Fit:
@@ -172,11 +172,11 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
             return mu
         trials += arm.pending
         ratio = (self._rated + self._weights + self._in_flight) / ((len(self._known) or 1) * trials)
-        return upper_bound(mu, self._gain * math.log1p(ratio) / trials)
+        return upper_bound(mu, self._noise * math.log1p(self._breadth * ratio) / trials)
 
     def gain(self, ratio: float) -> float:
-        """Gain x noise x ln(1 + x): it goes on exploring arms that are above the average, where ln x stops."""
-        return self._gain * math.log1p(ratio)
+        """Noise x ln(1 + breadth x): it goes on exploring arms that are above the average, where ln x stops."""
+        return self._noise * math.log1p(self._breadth * ratio)
 
     def trials_of_all(self) -> float:
         """Results, pseudo-results and calls in flight."""
@@ -280,8 +280,8 @@ class PoolSelector(Floored, Conservative, Paced, Tallied, OptimisticSelector):
         self._fit = fit
         self._difficulty = dict(zip(self._tally.row_of, fit.difficulty.tolist(), strict=False))
         self._weights = float(np.add.reduce(fit.weight))
-        least, growth, most = _GAIN
-        self._gain = fit.noise * min(max(least, growth * math.log1p(self.trials_of_all() / len(known))), most)
+        least, calls, most = _BREADTH
+        self._noise, self._breadth = fit.noise, min(max(least, self.trials_of_all() / (calls * len(known))), most)
         yield from self._place(known, rows, fit)
         yield
         if self.by_category and len(fit.difficulty):

@@ -32,6 +32,14 @@ def test_false_alarms_are_rare():
     assert alarms < 10
 
 
+@pytest.mark.parametrize(("results", "failures"), [(500, 5), (1_000, 5), (20_000, 7)])
+def test_the_longer_it_went_well_the_more_it_takes(results, failures):
+    """Each failure of a model that is right at four of five tells 1.5 nats: five make seven, seven make ten."""
+    watch = Watch()
+    assert not fed(watch, [1.0, 1.0, 1.0, 1.0, 0.0] * (results // 5))
+    assert fed(watch, [1.0] + [0.0] * 40, start=results)[0] - results == failures
+
+
 def test_a_stretch_of_results_counts_whole_or_not_at_all():
     """The usual self holds whole stretches only, so that its mean is not biased upwards by taking good parts."""
     watch, qualities = Watch(), (np.random.default_rng(3).random(2_000) < 0.7).astype(float)

@@ -5,6 +5,7 @@ import math
 from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -128,12 +129,12 @@ def naive_figures(arms):
     """Of each arm: believed quality, trials, and the nats its bound lies away."""
     priors, owed, noise = naive_beliefs(arms)
     everything = sum(len(arm.results) + arm.pending + weight for arm, (_, weight) in zip(arms, priors, strict=True))
-    gain = noise * inside(0.25 * math.log1p(everything / len(arms)), 1.0, 1.3)
+    breadth = inside(everything / (100 * len(arms)), 1.0, 4.0)
     for arm, (mean, weight), due in zip(arms, priors, owed, strict=True):
         trials = len(arm.results) + weight
         mu = inside((sum(q for _, q in arm.results) - due + weight * mean) / trials, 0.002, 0.998)
         trials += arm.pending
-        yield mu, trials, gain * math.log1p(everything / (len(arms) * trials)) / trials
+        yield mu, trials, noise * math.log1p(breadth * everything / (len(arms) * trials)) / trials
 
 
 names = st.sampled_from(ARMS)
@@ -216,6 +217,22 @@ class PoolAndItsNaiveTwin(RuleBasedStateMachine):
 
 PoolAndItsNaiveTwin.TestCase.settings = settings(max_examples=12, stateful_step_count=15, deadline=None)
 TestPoolAgainstItsNaiveTwin = PoolAndItsNaiveTwin.TestCase
+
+
+@pytest.mark.parametrize(("calls", "breadth"), [(40, 1.0), (200, 2.0), (280, 2.8), (600, 4.0)])
+def test_bounds_are_wider_in_the_long_run(calls, breadth):
+    """Up to a hundred calls a model they hold ln(1 + x), from four hundred on ln(1 + 4 x)."""
+    selector, twin = PoolSelector(), {"a": NaiveArm(None, None), "b": NaiveArm(None, None)}
+    for name, wrong in (("a", 5), ("b", 8)):
+        selector.enroll(name)
+        for number in range(calls):
+            twin[name].results.append((None, float(number % wrong > 0)))
+            selector.settle(name, quality=float(number % wrong > 0), cost_usd=None, latency_s=None)
+    (mu, trials, nats), _ = naive_figures(list(twin.values()))
+    noise, told = selector.learnt.noise, selector.statistics()["a"]
+    everything = sum(one["trials"] for one in selector.statistics().values())
+    assert nats * trials / noise == pytest.approx(math.log1p(breadth * everything / (2 * trials)), rel=0.02)
+    assert divergence(mu, told["optimistic_quality"]) == pytest.approx(nats, rel=0.01)
 
 
 def test_many_models_read_in_pieces_are_fitted_as_one():
