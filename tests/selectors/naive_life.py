@@ -70,6 +70,17 @@ class NaiveArm:
         self.price, self.latency, self.listed = new, facts["expected_latency_s"], facts["expected_quality"]
         self.local, self.streams = facts["is_local"], facts["streams"]
 
+    @property
+    def facts(self):
+        """What `told` was last told."""
+        return {
+            "expected_cost_usd": self.price,
+            "expected_latency_s": self.latency,
+            "expected_quality": self.listed,
+            "is_local": self.local,
+            "streams": self.streams,
+        }
+
     def heard(self, quality, context, cost_usd, latency_s, tokens_per_s):
         """Keep what can be true."""
         self.pending = max(0, self.pending - 1)
@@ -228,14 +239,7 @@ class Life(RuleBasedStateMachine):
         self.selector.merge(state)
         for place, (name, arm) in enumerate(self.twin.items()):
             arm.place, arm.pending, arm.turn = place, 0, 0
-            self.selector.enroll(
-                name,
-                expected_cost_usd=arm.price,
-                expected_latency_s=arm.latency,
-                expected_quality=arm.listed,
-                is_local=arm.local,
-                streams=arm.streams,
-            )
+            self.selector.enroll(name, **arm.facts)
 
     @invariant()
     def the_figures_agree(self):

@@ -72,14 +72,7 @@ class KLUCB(Life):
 
     def now(self):
         for name, arm in list(self.twin.items())[:1]:  # who comes, or is corrected, leaves no bound to wait
-            self.selector.enroll(
-                name,
-                expected_cost_usd=arm.price,
-                expected_latency_s=arm.latency,
-                expected_quality=arm.listed,
-                is_local=arm.local,
-                streams=arm.streams,
-            )
+            self.selector.enroll(name, **arm.facts)
 
     @staticmethod
     def scores_of(arms):
