@@ -11,6 +11,7 @@ import numpy as np
 from orchestrator.core.outcome import Objective
 from orchestrator.errors import ConfigurationError
 from orchestrator.selectors.arm import LARGEST, Arm
+from orchestrator.selectors.arms import Column
 from orchestrator.selectors.context import Context
 from orchestrator.selectors.selector import ModelSelector
 from orchestrator.selectors.slate import Choice, Slate
@@ -71,23 +72,29 @@ class Paced(ModelSelector):
         own = super().overruled(own, slate, rng, objective, context)
         if self.budget_usd is None:
             return own
-        appeal = np.array(self.appeal(slate, context, objective, rng))
-        usual = self.appeal(slate, None, objective, rng)
-        usual_usd, costs_usd = (np.array([self._cost_of(name, of) for name in slate.arms]) for of in (None, context))
-        there = np.isfinite(costs_usd)
-        if not (there.any() and np.isfinite(usual_usd).any()):  # all have left by now
+        costs_usd = self._costs_usd(slate, context)
+        if not np.isfinite(costs_usd).any():  # all have left by now
             return own
         credit = self.credit_usd + self.budget_usd  # of this very call, too
         rate = self.budget_usd + credit / (_SAVINGS_ROUNDS if credit > 0 else _DEBT_ROUNDS)
         if self.is_due(own.arm) and costs_usd[slate.arms.index(own.arm)] <= max(rate, credit):
             return own
-        price = price_of_money(usual_usd.tolist(), usual, rate=rate) * (1 - _HAIR)
-        scores = np.full(len(costs_usd), -math.inf)
-        scores[there] = appeal[there] - price * costs_usd[there]
+        price = self._usual_price(slate, objective, rng, rate=rate)
+        scores = _less_cost(np.array(self.appeal(slate, context, objective, rng)), costs_usd, price)
         within = (costs_usd <= rate) | (_COVER * costs_usd <= credit)
         taken = int(np.where(within, scores, -math.inf).argmax() if within.any() else costs_usd.argmin())
         scores[taken] = scores.max()
         return Choice(slate.arms[taken], float(scores[taken]), scores, own.propensity)
+
+    def _usual_price(self, slate: Slate, objective: Objective, rng: np.random.Generator, *, rate: float) -> float:
+        """The price of money for a request of which nothing is known."""
+        costs_usd = self._costs_usd(slate, None).tolist()
+        if min(costs_usd) == math.inf:  # all have left just now
+            return 0.0
+        return price_of_money(costs_usd, self.appeal(slate, None, objective, rng), rate=rate) * (1 - _HAIR)
+
+    def _costs_usd(self, slate: Slate, context: Context | None) -> Column:
+        return np.array([self._cost_of(name, context) for name in slate.arms])
 
     def is_due(self, name: str) -> bool:  # noqa: ARG002 - for policies that ask some at set times
         """Whether this candidate's turn has come, so that it is asked as soon as the credit covers a call."""
@@ -110,6 +117,14 @@ class Paced(ModelSelector):
     def _paid(self, arm: Arm, cost_usd: float | None) -> None:
         true = cost_usd is not None and 0.0 <= cost_usd <= LARGEST
         self._spent_usd += (cost_usd if true else arm.cost_usd) or 0.0
+
+
+def _less_cost(appeal: Column, costs_usd: Column, price: float) -> Column:
+    """What each is worth at this price; -inf for who has left."""
+    there = np.isfinite(costs_usd)
+    worth = np.full(len(costs_usd), -math.inf)
+    worth[there] = appeal[there] - price * costs_usd[there]
+    return worth
 
 
 def price_of_money(costs_usd: Sequence[float], scores: Sequence[float], *, rate: float) -> float:
